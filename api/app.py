@@ -1,0 +1,128 @@
+"""The application: the only place where its parts are put together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.responses import RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
+
+from api.engine.errors import StepgradError
+from api.routes import actions, answers, catalog, live, runs, sessions, views
+from api.routes.edge import Edge
+from api.routes.endpoint import include
+from api.routes.errors import on_error
+from api.routes.operations import describe
+from api.routes.service import Service
+from api.routes.workers import Workers
+from api.settings import Settings
+from api.store import Store
+
+DESCRIPTION = (
+    "Training sessions whose every number can be seen, undone and replayed. Create one, then walk it through forward, "
+    "backward and update, or let it run."
+)
+TAGS = [
+    {"name": "sessions", "description": "Create, look, share, delete."},
+    {"name": "actions", "description": "What changes a session; each raises its revision by one."},
+    {"name": "answers", "description": "Worked answers, checked."},
+    {"name": "service", "description": "The same for everybody."},
+]
+
+
+def create_app(settings: Settings | None = None, store: Store | None = None) -> FastAPI:
+    """The application for some settings, by default those of the environment.
+
+    It opens the settings' database when it starts, or takes a ``store`` that is open already; it closes either when it
+    ends.
+    """
+    settings = settings or Settings()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        service = Service(
+            settings, store or Store.open(settings.database_url), Workers(settings.run_workers), settings.limits
+        )
+        app.state.service = service
+        try:
+            yield
+        finally:
+            service.closing.set()
+            service.workers.close()
+            await service.store.close()
+
+    app = FastAPI(
+        title="stepgrad",
+        version=_version(),
+        summary="Backpropagation one step at a time, over HTTP",
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
+        root_path=settings.root_path,
+        # The documentation pages of FastAPI need JavaScript from elsewhere; the document itself is at /openapi.json.
+        docs_url=None,
+        redoc_url=None,
+        root_path_in_servers=False,
+        redirect_slashes=False,
+        lifespan=lifespan,
+        exception_handlers={StepgradError: on_error, HTTPException: on_error},
+        middleware=[Middleware(Edge, settings.allowed_hosts, settings.limit_concurrency)],
+    )
+    include(
+        app, actions.routes, runs.routes, sessions.routes, views.routes, live.routes, answers.routes, catalog.routes
+    )
+    app.router.default = ClientFiles(client_folder())
+    described: dict[str, Any] = {}
+
+    def openapi() -> dict[str, Any]:
+        return described or described.update(describe(app)) or described
+
+    app.openapi = openapi  # type: ignore[method-assign]
+    return app
+
+
+class ClientFiles:
+    """The static client, where no route matches; a mount at ``/`` would match each wrong method before its 405."""
+
+    def __init__(self, folder: Path) -> None:
+        self.files = StaticFiles(directory=folder, html=True, check_dir=False) if folder.is_dir() else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one file, or raise the 404 or 405 that becomes a problem."""
+        if scope["type"] != "http" or self.files is None:
+            raise HTTPException(404)
+        response = await self._response(scope)
+        await response(scope, receive, send)
+
+    async def _response(self, scope: Scope) -> Response:
+        assert self.files is not None
+        path = self.files.get_path(scope)
+        found = await self.files.get_response(path, {**scope, "method": "GET"})
+        if scope["method"] != "GET":
+            raise HTTPException(405, headers={"Allow": "GET, HEAD"})
+        if isinstance(found, RedirectResponse):
+            # Starlette names the host; behind a proxy that may be the wrong one.
+            found.headers["location"] = scope["path"].rstrip("/") + "/"
+        found.headers["cache-control"] = "no-cache"
+        return found
+
+
+def client_folder() -> Path:
+    """Where the static client is: beside ``api`` in a checkout, inside it in an installed wheel."""
+    here = Path(__file__).parent
+    inside = here / "client"
+    return inside if inside.is_dir() else here.parent / "client"
+
+
+def _version() -> str:
+    try:
+        return version("stepgrad")
+    except PackageNotFoundError:  # run from a folder that was never installed
+        return "0"

@@ -1,0 +1,271 @@
+"""What a request may say, as pydantic models: they check names and types, and are the OpenAPI document's input schemas.
+
+What a value *means* (whether a column exists, which fields a kind of model takes) is checked below, by the room that
+knows. Numbers are numbers: ``3.0`` is a whole number, ``"3"`` and ``true`` are none (a form's texts are converted
+before they come here).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PlainValidator,
+    Tag,
+    WithJsonSchema,
+)
+
+from api.engine.initializers import INITIALIZERS
+from api.engine.wording import shown
+
+LARGEST_WHOLE = 2**53 - 1  # the largest integer that every JSON reader keeps
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def numbers(value: Any) -> Any:
+    """``value`` if it is a number or a nested list of numbers; ValueError otherwise."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, list):
+            waiting.extend(item)
+        elif isinstance(item, bool) or not isinstance(item, int | float):
+            raise ValueError(f"must be a number or a nested list of numbers, not {shown(item)}")
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=LARGEST_WHOLE)]
+Count = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=LARGEST_WHOLE)]
+NUMBERS_SCHEMA: dict[str, Any] = {
+    "description": "A number or a nested, row-major list of numbers.",
+    "anyOf": [{"type": "number"}, {"type": "array", "items": {}}],
+}
+Numbers = Annotated[Any, PlainValidator(numbers), WithJsonSchema(NUMBERS_SCHEMA)]
+# Cells are checked with their row and column where tables are read.
+Rows = Annotated[list[Any], WithJsonSchema({"type": "array", "items": {"type": "array", "items": {"type": "number"}}})]
+Phase = Literal["ready", "forward", "backward"]
+
+
+class Body(BaseModel):
+    """A JSON object with known fields only."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True)
+
+
+# Fields in which null says something; elsewhere it is the same as leaving the field out.
+_NULL_MEANS = frozenset({"data", "split", "title"})
+
+
+def given(body: BaseModel) -> dict[str, Any]:
+    """The fields that the caller gave, as plain values all the way down."""
+    return {
+        name: _plain(value)
+        for name in type(body).model_fields
+        if name in body.model_fields_set and ((value := getattr(body, name)) is not None or name in _NULL_MEANS)
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return given(value)
+    if isinstance(value, list) and value and isinstance(value[0], BaseModel):
+        return [given(item) for item in value]
+    return value
+
+
+class ModelBody(Body):
+    """What is trained: ``linear`` from the data's columns, or an ``expression`` written out."""
+
+    kind: Literal["linear", "expression"] = "linear"
+    source: str | None = None
+    """Assignments, one a line or separated by semicolons: `yhat = w*x + b`, `L = (yhat - y)**2`."""
+    shapes: dict[str, list[Whole]] | None = None
+    """The shapes of parameters that are no scalars."""
+    placeholders: dict[str, list[str]] | None = None
+    """Columns that feed one placeholder together."""
+    outputs: list[str] | None = None
+    """The names shown as outputs; by default those assigned in the loss's own formula."""
+    loss: str | None = None
+    """The name of the loss; by default the last one assigned."""
+
+
+class DataBody(Body):
+    """The rows to learn from, in one of three forms: ``dataset``, ``columns`` with ``rows``, or ``csv``."""
+
+    dataset: str | None = None
+    """The name of a built-in data set."""
+    kind: Literal["rows", "csv"] | None = None
+    """Where rows came from, as a definition tells it."""
+    columns: list[str] | None = None
+    labels: list[str] | None = None
+    """The columns' names as people read them."""
+    rows: Rows | None = None
+    csv: str | None = None
+    """A table's text with a header line; comma, semicolon or tab."""
+    targets: list[str] | None = None
+    """The columns to predict; by default the last."""
+    standardize: bool | None = None
+
+
+class LossBody(Body):
+    """How far the outputs are from the targets."""
+
+    kind: Literal["squared_error"] | None = None
+    reduction: Literal["mean", "sum"] | None = None
+
+
+class OptimizerBody(Body):
+    """The rule that turns gradients into new parameters."""
+
+    kind: Literal["sgd"] | None = None
+    dialect: Literal["torch"] | None = None
+    learning_rate: float | None = None
+
+
+class ScheduleBody(Body):
+    """How the learning rate changes with the steps."""
+
+    kind: Literal["constant"] | None = None
+
+
+class InitializerBody(Body):
+    """How parameters that are not given are drawn; which numbers apply depends on the kind."""
+
+    kind: Annotated[str, Field(json_schema_extra={"enum": list(INITIALIZERS)})] | None = None
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    mean: float | None = None
+    stddev: float | None = None
+
+
+class SplitBody(Body):
+    """The shares of the rows kept apart, drawn by the seed."""
+
+    validation: float | None = None
+    test: float | None = None
+
+
+class StartBody(Body):
+    """Where the new session stands when it is created."""
+
+    step: Whole = 0
+    phase: Phase = "ready"
+
+
+class ChangesBody(Body):
+    """A session's definition, or what is to differ from another one's."""
+
+    title: str | None = None
+    model: ModelBody | None = None
+    data: DataBody | None = None
+    """The rows to learn from; null for a formula of parameters alone."""
+    loss: LossBody | None = None
+    optimizer: OptimizerBody | None = None
+    schedule: ScheduleBody | None = None
+    initializer: InitializerBody | None = None
+    parameters: dict[str, Numbers] | None = None
+    """Initial values; the initializer draws what is not given."""
+    batch_size: Count | None = None
+    shuffle: bool | None = None
+    split: SplitBody | None = None
+    seed: Whole | None = None
+
+
+class CreateBody(ChangesBody):
+    """A session's definition; every field has a default, and no field at all is the article's own session."""
+
+    start: StartBody | None = None
+
+
+class PatchBody(Body):
+    """What can be changed by hand in phase ``ready``."""
+
+    parameters: dict[str, Numbers] | None = None
+    optimizer: OptimizerBody | None = None
+    schedule: ScheduleBody | None = None
+    batch_size: Count | None = None
+    title: str | None = None
+
+
+class UntilBody(Body):
+    """Where to stop early: the first of these that comes true."""
+
+    step: Whole | None = None
+    epoch: Count | None = None
+    loss_below: float | None = None
+
+
+class RunBody(Body):
+    """How far to run: a number of steps, or to the n-th epoch boundary from here."""
+
+    steps: Count | None = None
+    epochs: Count | None = None
+    until: UntilBody | None = None
+
+
+class RewindBody(Body):
+    """The step of the current line to go back to."""
+
+    step: Whole
+
+
+class ForkBody(Body):
+    """Where to branch off, and what the new session does differently."""
+
+    step: Whole | None = None
+    changes: ChangesBody | None = None
+
+
+class EmptyBody(Body):
+    """Nothing but the control fields."""
+
+
+class AnswersBody(Body):
+    """Any part of a trace to compare with: keys of partials are ``target/source``."""
+
+    student: str | None = None
+    values: dict[str, Any] | None = None
+    """By node; like the next three, a number or a nested list of numbers each, or null for one left out."""
+    partials: dict[str, Any] | None = None
+    gradients: dict[str, Any] | None = None
+    updated: dict[str, Any] | None = None
+    rtol: Annotated[float, Field(ge=0)] | None = None
+    atol: Annotated[float, Field(ge=0)] | None = None
+    decimals: Annotated[int, BeforeValidator(_whole), Field(ge=0, le=15)] | None = None
+
+
+class CheckBody(Body):
+    """Answers to check against a session: one set, or a list with a ``student`` each."""
+
+    answers: Annotated[
+        Annotated[AnswersBody, Tag("one")] | Annotated[list[AnswersBody], Tag("many")],
+        Discriminator(lambda value: "many" if isinstance(value, list) else "one"),
+    ]
+
+
+class CheckAnyBody(CheckBody):
+    """Answers to check against a session that is described rather than stored."""
+
+    session: CreateBody | None = None
+
+
+class Control(BaseModel):
+    """Fields that steer a request; any body may hold them beside its own."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    revision: Whole | None = None
+    """The revision the request was made for; another one is 412, like If-Match."""
+    idempotency_key: str | None = None
+    """The same as the header Idempotency-Key."""
+    return_: Annotated[Literal["minimal", "representation"] | None, Field(alias="return")] = None
+    """`minimal` answers 204 without a body."""

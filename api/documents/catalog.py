@@ -1,0 +1,59 @@
+"""Everything there is to choose from, straight from the tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from api.engine.initializers import INITIALIZERS
+from api.engine.losses import LOSSES
+from api.engine.ops import OPERATIONS
+from api.engine.optimizers import OPTIMIZERS
+from api.training.datasets import DATASETS
+from api.training.definition import SCHEDULES
+from api.training.models import MODELS
+
+
+def catalog() -> dict[str, Any]:
+    """Model kinds, presets, datasets, operations, losses, optimisers, schedules and initialisers."""
+    return {
+        "models": [{"kind": row.kind, "fields": list(row.fields), "about": row.about} for row in MODELS.values()],
+        "presets": [],
+        "datasets": [
+            {"name": row.name, "columns": list(row.columns), "targets": list(row.targets), "row_count": len(row.rows)}
+            for row in DATASETS.values()
+        ],
+        "operations": [
+            {"name": row.name, "function": row.function, "arity": row.arity, "meaning": row.meaning}
+            for row in OPERATIONS.values()
+        ],
+        "losses": [
+            {
+                "kind": row.kind,
+                "formula": row.formula.format(yhat="yhat", y="y"),
+                "latex": row.latex,
+                "source": row.source,
+            }
+            for row in LOSSES.values()
+        ],
+        "optimizers": [
+            {
+                "kind": row.kind,
+                "title": row.title,
+                "slots": list(row.slots),
+                "dialects": {
+                    dialect: {
+                        "defaults": dict(row.fields[dialect]),
+                        "rule": [{"symbol": one.symbol, "formula": one.formula, "latex": one.latex} for one in lines],
+                    }
+                    for dialect, lines in row.rule.items()
+                },
+                "source": row.source,
+            }
+            for row in OPTIMIZERS.values()
+        ],
+        "schedules": [{"kind": kind, "fields": []} for kind in SCHEDULES],
+        "initializers": [
+            {"kind": row.kind, "defaults": row.defaults, "latex": row.formula, "source": row.source}
+            for row in INITIALIZERS.values()
+        ],
+    }

@@ -1,0 +1,303 @@
+"""Graph → straight-line Python for bulk runs, with the same kernels in the same order as the recording evaluators.
+
+The generated function trains over many batches of the same size and keeps their losses:
+
+    def train(p0, p3, p7, batches, keep, learning_rate):
+        for d1_0, d4_0, d9_0 in batches:                  # one batch, its rows one after the other
+            v8_0 = (((p0 * d1_0) + (p3 * d4_0)) + p7)
+            v10_0 = (v8_0 - d9_0)
+            keep((v10_0 * v10_0))
+            g10_0 = (2.0 * v10_0)
+            p0 = p0 - learning_rate * (g10_0 * d1_0)
+            …
+        return p0, p3, p7
+
+Values that are used once are written where they are used. A factor of 1.0 is left out, which changes no bit. Small
+batches have their rows unrolled; larger ones are looped over, with sums that start at −0.0 as ``forward.total`` does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from api.engine.graph import Graph, Node, Role
+from api.engine.ops import KERNELS, OPERATIONS
+from api.engine.optimizers import OPTIMIZERS
+
+UNROLLED = 600
+"""Rows × operations up to which a batch's rows are unrolled."""
+_LONGEST_LINE = 160
+_LETTER = re.compile(r"\b([abcy])\b")
+
+Batches = Iterable[Sequence[float]] | Iterable[Sequence[Sequence[float]]]
+Train = Callable[..., tuple[float, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Trainer:
+    """A compiled training loop for batches of one size.
+
+    ``train(*parameters, batches, keep, **fields)`` calls ``keep(loss)`` for every batch and gives the new parameters,
+    in the order of ``graph.parameters``. A batch is, where ``unrolled``, one flat sequence of its rows' values, else a
+    sequence of rows; a row holds the values of ``columns`` in that order.
+    """
+
+    train: Train
+    columns: tuple[str, ...]
+    unrolled: bool
+    text: str
+
+
+@lru_cache(maxsize=512)
+def trainer(graph: Graph, rows: int, optimizer: str, dialect: str) -> Trainer:
+    """The training loop of ``graph`` for batches of ``rows`` rows."""
+    operations = sum(1 for node in graph.active if node.batched) or 1
+    unrolled = rows * operations <= UNROLLED
+    writer = _Writer(graph, rows, unrolled)
+    text = writer.function(optimizer, dialect)
+    space = dict(KERNELS)
+    exec(compile(text, "<generated training loop>", "exec"), space)  # noqa: S102 - made here from a checked graph
+    train: Train = space["train"]  # type: ignore[assignment]
+    return Trainer(train, tuple(graph.nodes[index].id for index in writer.fed), unrolled, text)
+
+
+@dataclass
+class _Writer:
+    """Writes one function; ``lines`` is its body so far, ``known`` what stands for each value or gradient."""
+
+    graph: Graph
+    rows: int
+    unrolled: bool
+    lines: list[str] = field(default_factory=list)
+    known: dict[str, str] = field(default_factory=dict)
+    indent: str = "        "
+
+    def __post_init__(self) -> None:
+        graph = self.graph
+        self.active = graph.active
+        used = {operand for node in self.active for operand in node.operands}
+        self.fed = [index for index in sorted(used) if graph.nodes[index].role is Role.PLACEHOLDER]
+        self.trained = graph.trained
+        self.uses = self._count_uses()
+
+    def _count_uses(self) -> dict[str, int]:
+        """How often each value's and each gradient's text will be needed for one row."""
+        uses: dict[str, int] = {}
+
+        def count(text: str, letters: dict[str, str]) -> None:
+            for letter in _LETTER.findall(text):
+                if letter in letters:
+                    uses[letters[letter]] = uses.get(letters[letter], 0) + 1
+
+        for node in self.active:
+            letters = dict(zip("ab", (f"v{operand}" for operand in node.operands), strict=False))
+            if node.op not in OPERATIONS:
+                uses[f"v{node.operands[0]}"] = uses.get(f"v{node.operands[0]}", 0) + 1
+                continue
+            count(OPERATIONS[node.op].forward, letters)
+            for place, operand in enumerate(node.operands):
+                if operand in self.trained:
+                    uses[f"g{node.index}"] = uses.get(f"g{node.index}", 0) + 1
+                    count(OPERATIONS[node.op].partials[place], letters | {"y": f"v{node.index}"})
+        return uses
+
+    # the function
+
+    def function(self, optimizer: str, dialect: str) -> str:
+        graph = self.graph
+        fields = OPTIMIZERS[optimizer].fields[dialect]
+        parameters = [f"p{graph.index[name]}" for name in graph.parameters]
+        head = f"def train({', '.join([*parameters, 'batches', 'keep', *fields])}):\n"
+        plain = [node for node in self.active if not node.batched and node.index != graph.loss]
+        for node in plain:
+            self._forward(node, None)
+        sums = self._rows() if graph.rows is not None and graph.rows != graph.loss else {}
+        self._unbatched_backward(sums)
+        self._update(optimizer, dialect)
+        target = self._target() if self.fed else "_"
+        body = "".join(f"{line}\n" for line in self.lines)
+        result = ", ".join(parameters) + ("," if len(parameters) == 1 else "")
+        return f"{head}    for {target} in batches:\n{body}    return ({result})\n"
+
+    def _target(self) -> str:
+        if not self.unrolled:
+            return "batch"
+        names = [f"d{index}_{row}" for row in range(self.rows) for index in self.fed]
+        return ", ".join(names) + ("," if len(names) == 1 else "")
+
+    # values and gradients by name
+
+    def _value(self, index: int, row: str | None) -> str:
+        node = self.graph.nodes[index]
+        if node.role is Role.PARAMETER:
+            return f"p{index}"
+        if node.role is Role.PLACEHOLDER:
+            return f"d{index}_{row}"
+        if node.op is None:
+            return _literal(node.constant or 0.0)
+        return self.known[f"v{index}" + (f"_{row}" if node.batched else "")]
+
+    def _define(self, name: str, text: str, uses: int) -> None:
+        """Let ``name`` stand for ``text``: written in place where used once, else given a variable."""
+        if (uses <= 1 and len(text) <= _LONGEST_LINE) or re.fullmatch(r"\w+|-?[\d.e+-]+", text):
+            self.known[name] = text
+        else:
+            self.lines.append(f"{self.indent}{name} = {text}")
+            self.known[name] = name
+
+    def _text(self, template: str, node: Node, row: str | None) -> str:
+        """An operation's text with this node's operands put in."""
+        static = "" if node.constant is None else _literal(node.constant)
+
+        def letter(match: re.Match[str]) -> str:
+            if match[1] == "c":
+                return static
+            return self._value(node.index if match[1] == "y" else node.operands["ab".index(match[1])], row)
+
+        return _LETTER.sub(letter, template)
+
+    def _forward(self, node: Node, row: str | None) -> None:
+        suffix = f"_{row}" if node.batched else ""
+        text = f"({self._text(OPERATIONS[str(node.op)].forward, node, row)})"
+        self._define(f"v{node.index}{suffix}", text, self.uses.get(f"v{node.index}", 0))
+
+    def _share(self, node: Node, place: int, gradient: str, row: str | None) -> str:
+        """∂L/∂node · ∂node/∂operand, without factors of one."""
+        factor = self._text(OPERATIONS[str(node.op)].partials[place], node, row)
+        if factor == "1.0":
+            return gradient
+        if factor == "-1.0":
+            return f"(-{gradient})"
+        return f"({factor})" if gradient == "1.0" else f"({gradient} * ({factor}))"
+
+    # the rows of a batch
+
+    def _rows(self) -> dict[tuple[int, int], str]:
+        """Forward and backward for every row; what each (node, operand place) hands to an operand without rows."""
+        graph = self.graph
+        batched = [node for node in self.active if node.batched]
+        rows_name = f"v{graph.rows}"
+        count = float(self.rows)
+        seed = 1.0 / count if graph.nodes[graph.loss].op == "mean_rows" else 1.0
+        sums: dict[tuple[int, int], list[str]] = {}
+        losses: list[str] = []
+        outer = self.indent
+        if not self.unrolled:
+            self._open_loop()
+        for row in map(str, range(self.rows if self.unrolled else 1)):
+            for node in batched:
+                self._forward(node, row)
+            losses.append(self.known[f"{rows_name}_{row}"])
+            for key, text in self._row_backward(batched, row, _literal(seed)).items():
+                sums.setdefault(key, []).append(text)
+        if self.unrolled:
+            total = " + ".join(losses)
+            self._keep(total, count)
+            return {key: self._sum(key, texts) for key, texts in sums.items()}
+        self.lines.append(f"{self.indent}loss += {losses[0]}")
+        for (user, place), texts in sums.items():
+            self.lines.append(f"{self.indent}s{user}_{place} += {texts[0]}")
+        self.indent = outer
+        starts = " = ".join(["loss", *(f"s{user}_{place}" for user, place in sums)])
+        self.lines.insert(self._loop_at, f"{outer}{starts} = -0.0")
+        self._keep("loss", count)
+        return {(user, place): f"s{user}_{place}" for user, place in sums}
+
+    def _open_loop(self) -> None:
+        self._loop_at = len(self.lines)
+        target = ", ".join(f"d{index}_0" for index in self.fed) + ("," if len(self.fed) == 1 else "")
+        self.lines.append(f"{self.indent}for {target} in batch:")
+        self.indent += "    "
+
+    def _sum(self, key: tuple[int, int], texts: list[str]) -> str:
+        name = f"s{key[0]}_{key[1]}"
+        self._define(name, f"({' + '.join(texts)})" if len(texts) > 1 else texts[0], 1 if len(texts) == 1 else 2)
+        return self.known[name]
+
+    def _keep(self, total: str, count: float) -> None:
+        mean = self.graph.nodes[self.graph.loss].op == "mean_rows" and count != 1
+        loss = f"({total}) / {_literal(count)}" if mean else total
+        self.lines.append(f"{self.indent}keep({loss})")
+
+    def _row_backward(self, batched: list[Node], row: str, seed: str) -> dict[tuple[int, int], str]:
+        graph = self.graph
+        gradients: dict[int, str] = {graph.rows if graph.rows is not None else graph.loss: seed}
+        out: dict[tuple[int, int], str] = {}
+        for node in reversed(batched):
+            if node.index not in self.trained or node.index not in gradients:
+                continue
+            self._define(f"g{node.index}_{row}", gradients[node.index], self.uses.get(f"g{node.index}", 0))
+            gradient = self.known[f"g{node.index}_{row}"]
+            for place, operand in enumerate(node.operands):
+                if operand not in self.trained:
+                    continue
+                share = self._share(node, place, gradient, row)
+                if not graph.nodes[operand].batched:
+                    out[node.index, place] = share
+                else:
+                    self._accumulate(gradients, operand, share, f"_{row}")
+        return out
+
+    def _accumulate(self, gradients: dict[int, str], operand: int, share: str, suffix: str = "") -> None:
+        """Add a share to a gradient; what grows too long for one line goes on in a variable."""
+        text = f"({gradients[operand]} + {share})" if operand in gradients else share
+        if len(text) > _LONGEST_LINE:
+            self.lines.append(f"{self.indent}a{operand}{suffix} = {text}")
+            text = f"a{operand}{suffix}"
+        gradients[operand] = text
+
+    # what has no rows
+
+    def _unbatched_backward(self, sums: dict[tuple[int, int], str]) -> None:
+        """Add up the shares of everything without rows, in the order in which ``backpropagate`` visits them."""
+        graph = self.graph
+        self.gradients: dict[int, str] = {}
+        if graph.rows is None or graph.rows == graph.loss:
+            self.gradients[graph.loss] = "1.0"
+            self._loss_without_rows()
+        for node in reversed(self.active):
+            if node.index not in self.trained or node.op in ("mean_rows", "sum_rows"):
+                continue
+            for place, operand in enumerate(node.operands):
+                if operand not in self.trained or graph.nodes[operand].batched:
+                    continue
+                if node.batched:
+                    share = sums[node.index, place]
+                else:
+                    share = self._share(node, place, self._gradient(node.index), None)
+                self._accumulate(self.gradients, operand, share)
+
+    def _gradient(self, index: int) -> str:
+        name = f"g{index}"
+        if name not in self.known:
+            self._define(name, self.gradients[index], self.uses.get(name, 0))
+        return self.known[name]
+
+    def _loss_without_rows(self) -> None:
+        loss = self.graph.nodes[self.graph.loss]
+        if loss.op is not None:
+            self._forward(loss, None)
+        self.lines.append(f"{self.indent}keep({self._value(loss.index, None)})")
+
+    def _update(self, optimizer: str, dialect: str) -> None:
+        """The optimiser's rule for every parameter that a gradient reaches; all gradients are read before."""
+        reached = [self.graph.index[name] for name in self.graph.parameters]
+        texts: dict[int, str] = {}
+        for index in reached:
+            text = self.gradients.get(index, "0.0")
+            if len(reached) > 1 and not re.fullmatch(r"[agsv]\d\w*", text):  # its text may name other parameters
+                self.lines.append(f"{self.indent}u{index} = {text}")
+                text = f"u{index}"
+            texts[index] = text
+        for index, gradient in texts.items():
+            for line in OPTIMIZERS[optimizer].rule[dialect]:
+                formula = re.sub(r"\bw\b", f"p{index}", re.sub(r"\bg\b", gradient, line.formula))
+                symbol = f"p{index}" if line.symbol == "w" else line.symbol
+                self.lines.append(f"{self.indent}{symbol} = {formula}")
+
+
+def _literal(value: float) -> str:
+    return repr(value) if value >= 0 and str(value)[0] != "-" else f"({value!r})"

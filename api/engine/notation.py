@@ -1,0 +1,304 @@
+"""How formulas are written: as text, as LaTeX, as MathML. One walk over the tree, one class for each script.
+
+A name says how it is set: ``yhat`` is ŷ, ``w1`` is w₁, ``w1_2_3`` is w with 1,2,3 below, ``alpha`` is α, and a name of
+several letters stands upright.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import NamedTuple
+
+from api.engine.terms import Apply, Name, Number, Term, leading
+
+_GREEK_WORDS = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau phi chi psi omega"
+)
+GREEK = dict(zip(_GREEK_WORDS.split(" "), "αβγδεζηθικλμνξπρστφχψω", strict=True))
+SYMBOLS = {"learning_rate": "η"}
+"""Fields of optimisers that have a letter of their own."""
+_SUM, _PRODUCT, _UNARY, _POWER, _ATOM = 1, 2, 3, 4, 9
+_RELATIONS = {"greater": ">", "less": "<"}
+_INFIX = {"add": ("+", _SUM), "subtract": ("−", _SUM), "multiply": ("·", _PRODUCT)}
+
+
+class Spelling(NamedTuple):
+    """A name's parts: ``base`` as it is set, whether it wears a hat, and what stands below it."""
+
+    base: str
+    hat: bool
+    below: str
+
+
+def spelling(name: str) -> Spelling:
+    """The parts of ``name``; an operation's node ``yhat:1`` keeps its number in brackets."""
+    name, _, part = name.partition(":")
+    if name in SYMBOLS:
+        return Spelling(SYMBOLS[name], False, "")
+    base, below = name, ""
+    if "_" in name.strip("_"):
+        head, _, tail = name.partition("_")
+        if head and all(piece.isdigit() for piece in tail.split("_")):
+            base, below = head, tail.replace("_", ",")
+    stem = base.rstrip("0123456789")
+    if stem and stem != base and "_" not in stem:
+        below = ",".join(filter(None, (base[len(stem) :], below)))
+        base = stem
+    hat = len(base) > 3 and base.endswith("hat")
+    base = base[:-3] if hat else base
+    if part:
+        below = ",".join(filter(None, (below, f"({part})")))
+    return Spelling(GREEK.get(base, base), hat, below)
+
+
+def exact(value: float) -> str:
+    """The shortest decimal that reads back as ``value``; integers without a point."""
+    if not math.isfinite(value):
+        return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+    return str(int(value)) if value == int(value) and abs(value) < 1e16 else repr(value)
+
+
+def rounded(value: float, digits: int = 6) -> str:
+    """``value`` to ``digits`` significant digits; integers without a point."""
+    if not math.isfinite(value) or (value == int(value) and abs(value) < 1e9):
+        return exact(value)
+    return exact(float(f"{value:.{digits}g}"))
+
+
+class Piece(NamedTuple):
+    """Something written, and how tightly its outermost sign binds."""
+
+    text: str
+    binds: int
+
+
+class Script:
+    """Formulas as plain text that a Python reader understands; the other scripts override its parts."""
+
+    def __init__(self, number: Callable[[float], str] = exact) -> None:
+        self.format = number
+
+    def write(self, tree: Term) -> str:
+        """``tree``, written."""
+        return self._piece(tree).text
+
+    def _piece(self, tree: Term) -> Piece:
+        if isinstance(tree, Number):
+            text = self.format(tree.value)
+            negative = text.startswith("-")
+            return Piece(self.number(text), _UNARY if negative else _ATOM)
+        if isinstance(tree, Name):
+            return Piece(self.name(tree), _ATOM)
+        assert isinstance(tree, Apply)
+        return self._applied(tree)
+
+    def _applied(self, tree: Apply) -> Piece:
+        operation, arguments = tree.operation, tree.arguments
+        if operation in _INFIX:
+            return self._infix(operation, *arguments)
+        if operation == "divide":
+            return self.fraction(*map(self._piece, arguments))
+        if operation == "negative":
+            return Piece(self.minus(self._wrapped(arguments[0], _PRODUCT)), _UNARY)
+        if operation in ("square", "power"):
+            exponent = 2.0 if tree.exponent is None else tree.exponent
+            return Piece(self.power(self._wrapped(arguments[0], _ATOM), self.number(self.format(exponent))), _POWER)
+        if operation in _RELATIONS:
+            inside = self.infix(_RELATIONS[operation], *(self._piece(one).text for one in arguments))
+            return Piece(self.bracket(inside, "[]"), _ATOM)
+        if operation == "partial":
+            return self.partial(*(self.write(one) for one in arguments))
+        if operation in ("sum_rows", "mean_rows"):
+            return self.over_rows(operation, self._wrapped(arguments[0], _PRODUCT), self._piece(arguments[0]).text)
+        return Piece(self.call(operation, [self.write(one) for one in arguments]), _ATOM)
+
+    def _infix(self, operation: str, left: Term, right: Term) -> Piece:
+        sign, binds = _INFIX[operation]
+        second = self._piece(right)
+        # a − (b − c) needs its brackets, as does every negative number after a sign
+        first = leading(right)
+        negative = second.binds == _UNARY or (isinstance(first, Number) and self.format(first.value).startswith("-"))
+        loose = second.binds < binds or (operation == "subtract" and second.binds == binds) or negative
+        text = self.bracket(second.text) if loose else second.text
+        if operation == "multiply":
+            return Piece(self.times(self._wrapped(left, binds), text, _needs_dot(left, right)), binds)
+        return Piece(self.infix(sign, self._wrapped(left, binds), text), binds)
+
+    def _wrapped(self, tree: Term, binds: int) -> str:
+        piece = self._piece(tree)
+        return self.bracket(piece.text) if piece.binds < binds else piece.text
+
+    # what a script looks like
+
+    def number(self, text: str) -> str:
+        return text
+
+    def name(self, name: Name) -> str:
+        return f"{name.name}[{name.row}]" if name.row else name.name
+
+    def infix(self, sign: str, left: str, right: str) -> str:
+        return f"{left} {'-' if sign == '−' else sign} {right}"
+
+    def times(self, left: str, right: str, dot: bool) -> str:
+        del dot  # text always says it
+        return f"{left}*{right}"
+
+    def minus(self, text: str) -> str:
+        return f"-{text}"
+
+    def power(self, base: str, exponent: str) -> str:
+        return f"{base}**{exponent if exponent.replace('.', '').isdigit() else f'({exponent})'}"
+
+    def fraction(self, above: Piece, below: Piece) -> Piece:
+        over = self.bracket(above.text) if above.binds < _PRODUCT else above.text
+        under = self.bracket(below.text) if below.binds <= _UNARY else below.text
+        return Piece(f"{over}/{under}", _PRODUCT)
+
+    def bracket(self, text: str, kind: str = "()") -> str:
+        return f"{kind[0]}{text}{kind[1]}"
+
+    def call(self, function: str, arguments: Sequence[str]) -> str:
+        return f"{function}({', '.join(arguments)})"
+
+    def partial(self, above: str, below: str) -> Piece:
+        return Piece(f"d{above}/d{below}", _ATOM)
+
+    def over_rows(self, operation: str, wrapped: str, plain: str) -> Piece:
+        del wrapped
+        return Piece(f"{operation.removesuffix('_rows')}({plain})", _ATOM)
+
+    def equation(self, left: str, right: str, assigned: bool = False) -> str:
+        """``left = right``, or where ``assigned`` a new value taking the place of an old one."""
+        del assigned  # text has one sign for both
+        return f"{left} = {right}"
+
+
+class Latex(Script):
+    """Formulas as LaTeX for mathematics mode, with nothing beyond amsmath."""
+
+    def name(self, name: Name) -> str:
+        base, hat, below = spelling(name.name)
+        greek = next((f"\\{word}" for word, letter in GREEK.items() if letter == base), base)
+        text = greek if len(base) == 1 else r"\mathrm{" + base.replace("_", r"\_") + "}"
+        below = ",".join(filter(None, (below, name.row)))
+        text = rf"\hat{{{text}}}" if hat else text
+        return text + (f"_{below}" if len(below) == 1 else f"_{{{below}}}" if below else "")
+
+    def infix(self, sign: str, left: str, right: str) -> str:
+        return f"{left} {'-' if sign == '−' else sign} {right}"
+
+    def times(self, left: str, right: str, dot: bool) -> str:
+        return f"{left} \\cdot {right}" if dot else f"{left} {right}"
+
+    def power(self, base: str, exponent: str) -> str:
+        return f"{base}^{exponent}" if len(exponent) == 1 else f"{base}^{{{exponent}}}"
+
+    def fraction(self, above: Piece, below: Piece) -> Piece:
+        return Piece(rf"\frac{{{above.text}}}{{{below.text}}}", _ATOM)
+
+    def bracket(self, text: str, kind: str = "()") -> str:
+        tall = r"\frac" in text or "^" in text
+        return rf"\left{kind[0]}{text}\right{kind[1]}" if tall else f"{kind[0]}{text}{kind[1]}"
+
+    def call(self, function: str, arguments: Sequence[str]) -> str:
+        inside = ", ".join(arguments)
+        if function == "sqrt":
+            return rf"\sqrt{{{inside}}}"
+        if function == "abs":
+            return rf"\left|{inside}\right|"
+        known = {"sigmoid": r"\sigma", "maximum": r"\max", "minimum": r"\min", "identity": ""}
+        builtin = {"exp", "log", "tanh", "sin", "cos"}
+        head = known.get(function, rf"\{function}" if function in builtin else rf"\operatorname{{{function}}}")
+        return rf"{head}\left({inside}\right)" if head else inside
+
+    def partial(self, above: str, below: str) -> Piece:
+        return Piece(rf"\frac{{\partial {above}}}{{\partial {below}}}", _ATOM)
+
+    def over_rows(self, operation: str, wrapped: str, plain: str) -> Piece:
+        del plain
+        scale = r"\frac{1}{n} " if operation == "mean_rows" else ""
+        return Piece(rf"{scale}\sum_i {wrapped}", _PRODUCT)
+
+    def equation(self, left: str, right: str, assigned: bool = False) -> str:
+        return rf"{left} \leftarrow {right}" if assigned else f"{left} = {right}"
+
+
+class MathML(Script):
+    """Formulas as MathML Core elements, to be put into one ``<math>`` by ``markup``."""
+
+    def number(self, text: str) -> str:
+        if text.startswith("-"):
+            return f'<mrow><mo form="prefix">−</mo><mn>{text[1:]}</mn></mrow>'
+        return f"<mn>{text.replace('Infinity', '∞')}</mn>"
+
+    def name(self, name: Name) -> str:
+        base, hat, below = spelling(name.name)
+        text = f"<mi>{escape(base)}</mi>"
+        if hat:
+            text = f'<mover accent="true">{text}<mo>^</mo></mover>'
+        below = ",".join(filter(None, (below, name.row)))
+        return f"<msub>{text}<mrow>{self._below(below)}</mrow></msub>" if below else text
+
+    @staticmethod
+    def _below(below: str) -> str:
+        pieces = (f"<mn>{one}</mn>" if one.isdigit() else f"<mi>{escape(one)}</mi>" for one in below.split(","))
+        return '<mo separator="true">,</mo>'.join(pieces)
+
+    def infix(self, sign: str, left: str, right: str) -> str:
+        return f"{left}<mo>{escape(sign)}</mo>{right}"
+
+    def times(self, left: str, right: str, dot: bool) -> str:
+        return f"{left}<mo>{'·' if dot else '&#8290;'}</mo>{right}"  # else the invisible times
+
+    def minus(self, text: str) -> str:
+        return f'<mrow><mo form="prefix">−</mo>{text}</mrow>'
+
+    def power(self, base: str, exponent: str) -> str:
+        return f"<msup><mrow>{base}</mrow>{exponent}</msup>"
+
+    def fraction(self, above: Piece, below: Piece) -> Piece:
+        return Piece(f"<mfrac><mrow>{above.text}</mrow><mrow>{below.text}</mrow></mfrac>", _ATOM)
+
+    def bracket(self, text: str, kind: str = "()") -> str:
+        return f"<mrow><mo>{kind[0]}</mo>{text}<mo>{kind[1]}</mo></mrow>"
+
+    def call(self, function: str, arguments: Sequence[str]) -> str:
+        inside = "<mo>,</mo>".join(arguments)
+        if function == "sqrt":
+            return f"<msqrt>{inside}</msqrt>"
+        if function == "abs":
+            return f"<mrow><mo>|</mo>{inside}<mo>|</mo></mrow>"
+        if function == "identity":
+            return inside
+        head = {"sigmoid": "σ", "maximum": "max", "minimum": "min"}.get(function, function)
+        return f"<mrow><mi>{head}</mi><mo>&#8289;</mo><mo>(</mo>{inside}<mo>)</mo></mrow>"  # function application
+
+    def partial(self, above: str, below: str) -> Piece:
+        return Piece(f"<mfrac><mrow><mo>∂</mo>{above}</mrow><mrow><mo>∂</mo>{below}</mrow></mfrac>", _ATOM)
+
+    def over_rows(self, operation: str, wrapped: str, plain: str) -> Piece:
+        del plain
+        scale = "<mfrac><mn>1</mn><mi>n</mi></mfrac>" if operation == "mean_rows" else ""
+        return Piece(f"{scale}<munder><mo>∑</mo><mi>i</mi></munder>{wrapped}", _PRODUCT)
+
+    def equation(self, left: str, right: str, assigned: bool = False) -> str:
+        return f"{left}<mo>{'←' if assigned else '='}</mo>{right}"
+
+
+def _needs_dot(left: Term, right: Term) -> bool:
+    """Letters stand side by side; a number on the right, or fractions, need the sign between them."""
+    first = leading(right)
+    if isinstance(first, Number) or (isinstance(first, Apply) and first.operation == "partial"):
+        return True
+    last = left.arguments[-1] if isinstance(left, Apply) and left.operation == "multiply" else left
+    return isinstance(last, Number) and isinstance(first, Apply) and first.operation == "divide"
+
+
+TEXT, LATEX, MATHML = Script(), Latex(), MathML(rounded)
+
+
+def markup(*elements: str) -> str:
+    """A ``<math>`` of these elements, set as a display but in the running line."""
+    return f'<math displaystyle="true"><mrow>{"".join(elements)}</mrow></math>'

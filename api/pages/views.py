@@ -1,0 +1,227 @@
+"""What the session page shows, worked out from the documents: the templates only lay it out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from api.pages import figures, notation, svg
+from api.pages.layout import layout
+
+PHASES = ("ready", "forward", "backward")
+_NEXT = {"ready": "forward", "forward": "backward", "backward": "update"}
+_LOG_ROWS = 24
+_DATA_ROWS = 24
+_MOST_EDITED = 12
+
+
+def trusted(markup: str) -> Markup:
+    """Markup that this package made itself, to be put into a page as it is."""
+    return Markup(markup)
+
+
+def bar(state: dict[str, Any], current: int) -> dict[str, Any]:
+    """The sticky bar: which phase this is, which action is next and how it is taken."""
+    revision = state["revision"]
+    past = revision < current
+    action = _NEXT[state["phase"]]
+    allowed = [] if past else state["allowed"]
+    return {
+        "title": state["phase"].capitalize(),
+        "phase": state["phase"],
+        "action": action,
+        "past": past,
+        "current": current,
+        "live": not past and state["share"] is not None,
+        "can": {name: name in allowed for name in ("forward", "backward", "update", "run", "undo")},
+        "steps": [
+            (name, "now" if name == state["phase"] else "next" if name == action else "")
+            for name in ("ready", "forward", "backward", "update")
+        ],
+    }
+
+
+def equations_heading(state: dict[str, Any]) -> tuple[str, str]:
+    """The title over the equations and a remark beside it."""
+    rate = f"learning rate {figures.number(state['optimizer']['learning_rate'])}"
+    if state["phase"] == "forward":
+        return "Forward pass", ""
+    if state["phase"] == "backward":
+        return "Chain rule", "point at one to trace its path"
+    if state["last_update"] is None:
+        return "Model", rate
+    return ("Gradient descent" if state["optimizer"]["kind"] == "sgd" else "Update"), rate
+
+
+def equations(state: dict[str, Any], items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The equations that belong to this phase, each with its title, its lines and the path it traces."""
+    parameters = [node["id"] for node in state["graph"]["nodes"] if node["role"] == "parameter"]
+    shown = []
+    for item in items:
+        kind, _, key = str(item["about"]).partition(".")
+        if kind not in _SHOWN[_stage(state)]:
+            continue
+        number = parameters.index(key) if key in parameters else svg.TRACED
+        shown.append({
+            "id": f"p-{key}" if kind in ("gradients", "updated") else None,
+            "trace": number if number < svg.TRACED and kind in ("gradients", "updated") else None,
+            "title": _equation_title(kind, key),
+            "lines": [_formula(item[part]) for part in ("symbolic", "substituted", "value") if item[part] is not None],
+        })  # fmt: skip
+    return shown
+
+
+_SHOWN = {
+    "model": ("values",),
+    "forward": ("values",),
+    "backward": ("partials", "gradients"),
+    "update": ("updated",),
+}
+
+
+def _stage(state: dict[str, Any]) -> str:
+    if state["phase"] != "ready":
+        return str(state["phase"])
+    return "model" if state["last_update"] is None else "update"
+
+
+def _equation_title(kind: str, key: str) -> Markup:
+    if kind == "partials":
+        target, _, source = key.partition("/")
+        return Markup("{} with respect to {}").format(notation.html(target), notation.html(source))
+    words = {"gradients": "Loss with respect to {}", "updated": "New {}", "values": "{}"}
+    return Markup(words.get(kind, "{}")).format(notation.html(key or kind))
+
+
+def _formula(part: Any) -> Markup:
+    """MathML from the documents' own builder as it is, anything else as text."""
+    if isinstance(part, str) and part.startswith("<math"):
+        return Markup(part)
+    return escape(part if isinstance(part, str) else figures.values(part))
+
+
+def natural_width(graph: dict[str, Any]) -> int:
+    """How wide the picture of the graph is at its smallest, in pixels."""
+    plan = layout(graph)
+    return math.ceil(plan.width) if plan else 360
+
+
+def key(graph: dict[str, Any]) -> list[str]:
+    """The legend: the roles that occur."""
+    roles = {node["role"] for node in graph["nodes"]}
+    return [role for role in svg.ROLES if role in roles]
+
+
+def node_rows(graph: dict[str, Any]) -> list[dict[str, Any]]:
+    """The graph as a table, one row per node with the partials of the edges into it."""
+    incoming: dict[str, list[dict[str, Any]]] = {}
+    for edge in graph["edges"]:
+        incoming.setdefault(edge["target"], []).append(edge)
+    return [
+        {
+            "name": notation.html(node["id"]),
+            "role": node["role"],
+            "formula": node["formula"] or (node["op"] and notation.operation_sign(node["op"])) or "",
+            "value": _maybe(node["value"]),
+            "gradient": _maybe(node["gradient"]),
+            "partials": [
+                (notation.html(edge["source"]), _maybe(edge["partial"]["value"]))
+                for edge in incoming.get(node["id"], ())
+            ],
+        }
+        for node in graph["nodes"]
+    ]
+
+
+def _maybe(value: Any) -> str:
+    return figures.NOTHING if value is None else figures.values(value)
+
+
+def data_table(state: dict[str, Any], data: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The data with the batch marked; of many rows only those around the batch, with what is left out counted."""
+    if data is None:
+        return None
+    rows = data["rows"]
+    batch = list(state["batch_rows"])
+    predictions = _predictions(state, len(batch))
+    chosen = _around(batch, len(rows))
+    columns = [figures.column([rows[r][i] for r in chosen]) for i in range(len(data["columns"]))]
+    outputs = {name: dict(zip(batch, figures.column(values), strict=True)) for name, values in predictions.items()}
+    lines: list[dict[str, Any]] = []
+    last = -1
+    for place, row in enumerate(chosen):
+        if row > last + 1:
+            lines.append({"folded": row - last - 1})
+        cells = [column[place] for column in columns] + [known.get(row, figures.NOTHING) for known in outputs.values()]
+        lines.append({"folded": 0, "number": row + 1, "current": row in batch, "cells": cells})
+        last = row
+    if last < len(rows) - 1:
+        lines.append({"folded": len(rows) - 1 - last})
+    labels = data.get("labels") or data["columns"]
+    named = zip(data["columns"], labels, strict=True)
+    heads = [notation.html(name) if label == name else escape(label) for name, label in named]
+    return {
+        "heads": heads + [notation.html(name) for name in outputs],
+        "lines": lines,
+        "span": len(heads) + len(outputs) + 1,
+        "count": len(rows),
+        "even": len(heads) < 6 and all(len(cell) < 8 for line in lines for cell in line.get("cells", ())),
+    }
+
+
+def _predictions(state: dict[str, Any], count: int) -> dict[str, list[Any]]:
+    """Each output's one number per row of the batch; empty where outputs are not such."""
+    found: dict[str, list[Any]] = {}
+    names = [node["id"] for node in state["graph"]["nodes"] if node["role"] == "model"]
+    for name, value in (state["outputs"] or dict.fromkeys(names[-1:])).items():
+        if value is None:
+            found[name] = [None] * count
+        elif isinstance(value, list) and len(value) == count and not any(isinstance(one, list) for one in value):
+            found[name] = value
+    return found
+
+
+def _around(batch: Sequence[int], count: int) -> list[int]:
+    """Which rows to show: all if they are few, else those of the batch and next to it."""
+    if count <= _DATA_ROWS:
+        return list(range(count))
+    chosen = set(sorted(batch)[: _DATA_ROWS // 2])
+    for distance in (1, 2, 3):
+        for row in sorted(batch)[: _DATA_ROWS // 2]:
+            chosen.update(r for r in (row - distance, row + distance) if 0 <= r < count and len(chosen) < _DATA_ROWS)
+    return sorted(chosen)
+
+
+def log_rows(history: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """The last finished steps, newest first: epoch, batch, loss, milliseconds."""
+    last = history[-_LOG_ROWS:]
+    losses = figures.column([item["loss"] for item in last])
+    times = [figures.NOTHING if item["seconds"] is None else f"{1000 * item['seconds']:.2f}" for item in last]
+    rows = zip(last, losses, times, strict=True)
+    return [(item["step"], item["epoch"], item["batch"], loss, time) for item, loss, time in rows][::-1]
+
+
+def warnings(state: dict[str, Any]) -> list[dict[str, Any]]:
+    """The state's warnings; where a smaller learning rate helps, with the fields of the fork that has one."""
+    helped = [item for item in state["warnings"] if item["code"] in ("loss_growing", "diverged")][:1]
+    return [
+        {"code": item["code"], "message": item["message"], "fork": _calmer(state) if item in helped else None}
+        for item in state["warnings"]
+    ]
+
+
+def _calmer(state: dict[str, Any]) -> dict[str, Any]:
+    """The optimizer as it is but for a fifth of its learning rate, as a form's fields."""
+    rate = float(f"{float(state['optimizer']['learning_rate']) / 5:.2g}")
+    given = state["definition"].get("optimizer") or {}
+    fields = {name: value for name, value in given.items() if isinstance(value, str | int | float) and value != ""}
+    return {"rate": rate, "fields": {**fields, "learning_rate": rate}}
+
+
+def editable(state: dict[str, Any]) -> list[tuple[str, Any]]:
+    """The scalar parameters that the edit form offers, if they are few enough."""
+    scalars = [(name, value) for name, value in state["parameters"].items() if isinstance(value, int | float)]
+    return scalars if len(scalars) <= _MOST_EDITED else []

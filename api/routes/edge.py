@@ -1,0 +1,163 @@
+"""What holds for every request and every answer, whoever makes it: one plain ASGI layer around the application.
+
+It refuses unknown hosts and too many requests at once, answers CORS preflights, serves HEAD as GET without the body,
+adds the CORS and security headers, and turns an unexpected exception into the 500 problem. (Starlette's
+``BaseHTTPMiddleware`` costs twice a request's own time, and an outer ``CORSMiddleware`` leaves 500 answers without
+their headers.)
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import socket
+from collections.abc import Callable, Iterable
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.routes import errors
+
+log = logging.getLogger("stepgrad")
+
+RawHeaders = list[tuple[bytes, bytes]]
+
+COMMON: RawHeaders = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin")]
+CORS: RawHeaders = [
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", b"ETag, Location, Link, Retry-After, Idempotent-Replayed"),
+]
+PREFLIGHT: dict[str, str] = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, HEAD, POST, PATCH, DELETE",
+    "Access-Control-Allow-Headers": (
+        "If-Match, If-None-Match, Idempotency-Key, Last-Event-ID, Content-Type, Authorization, Accept"
+    ),
+    "Access-Control-Max-Age": "86400",
+    "Cache-Control": "no-store",
+}
+PAGE_POLICY = (
+    b"default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; frame-src 'self'; "
+    b"base-uri 'none'; frame-ancestors 'self'"
+)
+# A picture opened by itself is a document with its own <style>; nothing else in it may load or run.
+PICTURE_POLICY = b"default-src 'none'; style-src 'unsafe-inline'"
+
+
+class Edge:
+    """The layer; ``allowed_hosts`` as in the settings, ``limit`` is the number of requests under way at once."""
+
+    def __init__(self, app: ASGIApp, allowed_hosts: Iterable[str] = (), limit: int = 1000) -> None:
+        self.app = app
+        self.is_own_host = host_check(allowed_hosts)
+        self.limit = limit
+        self.under_way = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI scope."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        self.under_way += 1
+        try:
+            await self._serve(scope, receive, send)
+        finally:
+            self.under_way -= 1
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headed = scope["method"] == "HEAD"
+        if headed:
+            # A copy: the server keeps the original and so knows that no body follows.
+            scope = dict(scope, method="GET", headed=True)
+        started = False
+
+        async def finish(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                message["headers"] = with_headers(message.get("headers", ()))
+            elif headed and message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        try:
+            refusal = await self._refuse(scope, receive)
+            await (refusal or self.app)(scope, receive, finish)
+        except ClientDisconnect:
+            pass  # nobody is there to read an answer
+        except Exception as error:
+            if started:
+                raise
+            response = await errors.on_error(Request(scope, receive), error)
+            await response(scope, receive, finish)
+
+    async def _refuse(self, scope: Scope, receive: Receive) -> Response | None:
+        headers = Headers(scope=scope)
+        host = headers.get("host", "")
+        if not self.is_own_host(host, scope):
+            detail = (
+                f"the host name {host[:40]!r} is not this machine's own; to serve it, add it to --allowed-hosts "
+                "(STEPGRAD_ALLOWED_HOSTS)"
+            )
+            request = Request(scope, receive)
+            return errors.render(request, errors.document(errors.UNKNOWN_HOST, detail, request))
+        if scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
+            return Response(status_code=204, headers=PREFLIGHT)
+        if self.under_way > self.limit:
+            return await errors.on_error(Request(scope, receive), HTTPException(503, headers={"Retry-After": "1"}))
+        return None
+
+
+def with_headers(given: Iterable[tuple[bytes, bytes]]) -> RawHeaders:
+    """An answer's headers with the common ones: CORS for all but pages, a content policy for pages and pictures."""
+    headers = [*given, *COMMON]
+    media_type = next((value for name, value in headers if name.lower() == b"content-type"), b"")
+    if media_type.startswith(b"text/html"):
+        headers.append((b"content-security-policy", PAGE_POLICY))
+        return headers
+    if media_type.startswith(b"image/svg"):
+        headers.append((b"content-security-policy", PICTURE_POLICY))
+    if not any(name.lower() == CORS[0][0] for name, _ in headers):
+        headers.extend(CORS)
+    return headers
+
+
+def host_check(allowed_hosts: Iterable[str]) -> Callable[[str, Scope], bool]:
+    """The test whether a Host header names this service.
+
+    Always accepted are localhost, loopback addresses, this machine's name, and the very address that the connection
+    came in at: a page on another site that rebinds its own name to this machine (DNS rebinding) has none of them.
+    ``allowed_hosts`` adds names, ``*.example.org`` patterns, or ``*`` for any.
+    """
+    patterns = {host.lower() for host in allowed_hosts}
+    name = socket.gethostname().lower()
+    names = {"localhost", name, name.partition(".")[0], name.partition(".")[0] + ".local"} | patterns
+    endings = (".localhost", *(pattern[1:] for pattern in patterns if pattern.startswith("*.")))
+
+    def is_own(header: str, scope: Scope) -> bool:
+        host = bare_host(header)
+        server = scope.get("server") or ("",)
+        return bool(host) and (
+            "*" in patterns or host in names or host == server[0] or host.endswith(endings) or is_loopback(host)
+        )
+
+    return is_own
+
+
+def bare_host(header: str) -> str:
+    """The name or address in a Host header, in lower case, without port, brackets or final dot."""
+    host = header.strip().lower()
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0].rstrip(".")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is written as a loopback address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,245 @@
+"""Many steps in one request: short runs at once, long ones slice by slice in another process, each slice committed.
+
+Other requests are not held up, a reader sees the session as it was before the run, other writes are 409, and the whole
+run is one revision and one action for undo. It ends at its goal, at the time budget, where training diverges, or, at
+the last committed slice, when the client leaves or the service closes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from time import perf_counter
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.documents import schemas
+from api.documents.bodies import RunBody
+from api.documents.state import to_json
+from api.engine.errors import InvalidInput, LimitExceeded
+from api.routes.actions import asked, key_of, permit
+from api.routes.answering import ACTION_KINDS, answer_action, state_document
+from api.routes.endpoint import router
+from api.routes.negotiation import Kind, negotiate
+from api.routes.operations import TEXT, acting, json_of
+from api.routes.service import Service, service_of
+from api.routes.streams import Chunks, Stream, departure, event
+from api.store import Key, Stored
+from api.training.definition import Definition
+from api.training.limits import Limits
+from api.training.run import STRETCH_STEPS, Goal, Stretch, advance, arrived, begin
+from api.training.session import Phase, Session, Snapshot
+
+routes = router()
+
+INLINE_SECONDS = 0.01
+SLICE_SECONDS = 0.25
+INLINE_WORK = 5_000  # primitive operations in one step, up to which steps are tried on the service's own thread
+SLICE_WORK = 5_000_000  # … and in one slice, whose time is only looked at every so many steps
+INLINE_ARRIVAL = 500_000  # … and in the last stretch, which is done again for the last update
+INLINE_START = 64  # steps to a new session's start that nobody notices
+
+
+@routes.post(
+    "/v1/sessions/{id}/run",
+    **acting(
+        "run",
+        "Many steps",
+        body=RunBody,
+        example={"epochs": 1, "until": {"loss_below": 0.001}},
+        content=json_of(schemas.State, text=TEXT, events=TEXT),
+    ),
+)
+async def run(request: Request) -> Response:
+    """Finishes a cycle already begun, then does whole cycles. As an event stream: `progress`, at the end `state`."""
+    service = service_of(request)
+    kind = negotiate(request, (*ACTION_KINDS, Kind.EVENTS))
+    ask = await asked(request, service)
+    async with AsyncExitStack() as held:
+        stored = await held.enter_async_context(service.store.writing(request.path_params["id"]))
+        key = key_of(request, ask, kind)
+        known = await service.store.replay(key) if key else None
+        if known:
+            return await _replayed(request, await service.store.at_revision(stored, known.revision), kind, ask.minimal)
+        permit(stored, "run", request, ask)
+        going = Run(service, stored, goal_of(stored.session, ask.typed(RunBody), service.limits), key)
+        if kind is Kind.EVENTS:
+            return Stream(_events(request, going, held.pop_all()), Kind.EVENTS)
+        async with departure(request.receive) as gone:
+            async for _ in going.stretches(gone):
+                pass
+    return await answer_action(request, going.stored, kind, minimal=ask.minimal)
+
+
+async def _replayed(request: Request, stored: Stored, kind: Kind, minimal: bool) -> Response:
+    if kind is Kind.EVENTS:
+
+        async def once(_gone: asyncio.Event) -> AsyncGenerator[bytes, None]:
+            yield _last_event(request, stored)
+
+        return Stream(once, kind, {"Idempotent-Replayed": "true"})
+    return await answer_action(request, stored, kind, minimal=minimal, replayed=True)
+
+
+def goal_of(session: Session, body: dict[str, Any], limits: Limits) -> Goal:
+    """Where a run ends; raises InvalidInput, or LimitExceeded for more steps than one run may do."""
+    most = limits.run_steps
+    for name, each in (("steps", 1), ("epochs", session.batches_per_epoch)):
+        if body.get(name) is not None and body[name] * each > most:
+            raise LimitExceeded(f"one run does at most {most:,} steps", most, f"/{name}")
+    return Goal.of(session.position, body)
+
+
+def work_of(session: Session) -> int:
+    """Roughly how many primitive operations one step is."""
+    return len(session.definition.graph.nodes) * max(
+        1, min(session.definition.batch_size, session.definition.row_count)
+    )
+
+
+class Course:
+    """Steps from a session towards a goal, stretch by stretch; ``done`` are those finished."""
+
+    def __init__(self, service: Service, session: Session, goal: Goal) -> None:
+        self.service = service
+        self.session = session
+        self.goal = goal
+        self.done: list[Stretch] = []
+        self._started = perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Since the beginning."""
+        return perf_counter() - self._started
+
+    def attempt(self) -> str | None:
+        """Go at once, on the service's own thread, for a moment: why it stopped, or None if it is not finished."""
+        while work_of(self.session) <= INLINE_WORK and self.seconds < INLINE_SECONDS:
+            self.done.append(advance(self.session.definition, self._at(), goal=self.goal, seconds=INLINE_SECONDS))
+            if self.done[-1].stopped_by:
+                return self.done[-1].stopped_by
+        return None
+
+    async def slice(self) -> Stretch:
+        """One more stretch, made by another process."""
+        left = max(0.0, self.service.limits.run_seconds - self.seconds)
+        stretch = await self.service.workers.call(
+            advance,
+            self.session.definition,
+            self._at(),
+            goal=self.goal,
+            seconds=min(SLICE_SECONDS, left),
+            most=max(1, min(STRETCH_STEPS, SLICE_WORK // work_of(self.session))),
+        )
+        self.done.append(stretch)
+        return stretch
+
+    async def arrival(self, phase: Phase) -> Session:
+        """The session where it is now, in a phase, with its last update computed again."""
+        last = next((stretch for stretch in reversed(self.done) if stretch.losses), None)
+        if last is None:
+            return replace(arrived(self.session, None, phase), last_update=self.session.last_update)
+        if work_of(self.session) * len(last.losses) <= INLINE_ARRIVAL:
+            return arrived(self.session, last, phase)
+        return await self.service.workers.call(arrived, self.session, last, phase)
+
+    def _at(self) -> Snapshot:
+        return self.done[-1].end if self.done else self.session.snapshot
+
+
+class Run:
+    """A stored session's run: ``stored`` is the session before it and, once ``stretches`` has ended, after it."""
+
+    def __init__(self, service: Service, stored: Stored, goal: Goal, key: Key | None) -> None:
+        self.service = service
+        self.stored = stored
+        self.key = key
+        self.course = Course(service, stored.session, goal)
+
+    async def stretches(self, gone: asyncio.Event) -> AsyncGenerator[Stretch, None]:
+        """Each stretch as it is committed. Closing the generator ends the run at the last one."""
+        store, course = self.service.store, self.course
+        stopped = course.attempt()
+        if stopped is not None:
+            session, told = await self._session(stopped), self._told(stopped)
+            self.stored = await store.append(
+                self.stored, "run", session, seconds=course.seconds, run=told, stretches=course.done, key=self.key
+            )
+            yield course.done[-1]
+            return
+        await store.begin_run(self.stored, self.key)
+        try:
+            for stretch in course.done:
+                await store.append_stretch(self.stored, stretch)
+                yield stretch
+            while stopped is None:
+                stretch = await course.slice()
+                await store.append_stretch(self.stored, stretch)
+                stopped = stretch.stopped_by or self._interruption(gone)
+                yield stretch
+        except GeneratorExit:
+            stopped = stopped or "disconnected"
+            raise
+        finally:
+            stopped = stopped or "interrupted"
+            session = await self._session(stopped)
+            self.stored = await store.end_run(self.stored, session, self._told(stopped), course.seconds)
+
+    def _interruption(self, gone: asyncio.Event) -> str | None:
+        if gone.is_set():
+            return "disconnected"
+        if self.service.closing.is_set():
+            return "interrupted"
+        return "budget" if self.course.seconds >= self.service.limits.run_seconds else None
+
+    def _told(self, stopped: str) -> dict[str, Any]:
+        return {"steps_done": sum(len(stretch.losses) for stretch in self.course.done), "stopped_by": stopped}
+
+    async def _session(self, stopped: str) -> Session:
+        """The session after the run: in ``backward`` where it diverged, as it was if no step was done, else ready."""
+        if stopped == "diverged":
+            return await self.course.arrival(Phase.BACKWARD)
+        if not any(stretch.losses for stretch in self.course.done):
+            return self.course.session
+        return await self.course.arrival(Phase.READY)
+
+
+def _events(request: Request, going: Run, held: AsyncExitStack) -> Chunks:
+    async def pieces(gone: asyncio.Event) -> AsyncGenerator[bytes, None]:
+        async with held:
+            async for stretch in going.stretches(gone):
+                at = stretch.end.position
+                loss = stretch.losses[-1] if stretch.losses else None
+                yield event(to_json({"step": at.step, "epoch": at.epoch, "loss": loss}), name="progress")
+            yield _last_event(request, going.stored)
+
+    return pieces
+
+
+def _last_event(request: Request, stored: Stored) -> bytes:
+    return event(to_json(state_document(request, stored)), name="state", id=stored.revision)
+
+
+async def begun(service: Service, definition: Definition) -> tuple[Session, list[Stretch]]:
+    """A new session where its definition's ``start`` says, and the stretches on the way there.
+
+    Raises LimitExceeded if that is too far for one request, InvalidInput if training diverges before.
+    """
+    step, limits = definition.document["start"]["step"], service.limits
+    if step > limits.run_steps:
+        raise LimitExceeded(f"a start is at most at step {limits.run_steps:,}", limits.run_steps, "/start/step")
+    session = Session.start(definition)
+    if step <= INLINE_START and work_of(session) <= INLINE_WORK:
+        return begin(definition)
+    course = Course(service, session, Goal(step))
+    while (await course.slice()).stopped_by is None:
+        if course.seconds >= limits.run_seconds:
+            seconds = limits.run_seconds
+            raise LimitExceeded(f"the way to the start takes over {seconds:g} seconds", seconds, "/start/step")
+    if course.done[-1].stopped_by == "diverged":
+        raise InvalidInput("training diverges before the start that is asked for", "/start/step")
+    return await course.arrival(Phase(definition.document["start"]["phase"])), course.done

@@ -1,0 +1,36 @@
+"""What handlers share: the settings, the store, the processes for long runs, and whether it closes."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from starlette.requests import Request
+
+from api.routes.workers import Workers
+from api.settings import Settings
+from api.store import Store
+from api.training.limits import Limits
+
+
+@dataclass(slots=True)
+class Service:
+    """One running service; made by the application's lifespan."""
+
+    settings: Settings
+    store: Store
+    workers: Workers
+    limits: Limits
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+def service_of(request: Request) -> Service:
+    """The service that a request came to."""
+    service: Service = request.scope["app"].state.service
+    return service
+
+
+def root_of(request: Request) -> str:
+    """The path prefix that every link starts with: ``""`` or ``/prefix``."""
+    root: str = request.scope.get("root_path", "")
+    return root.rstrip("/")

@@ -1,0 +1,166 @@
+"""Every statement the store runs, in SQLAlchemy Core; ``database.Prepared`` compiles each once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, exists, insert, null, or_, select, update
+
+from api.store.records import Row, SessionRow, Slice
+from api.store.tables import definitions, events, idempotency, sessions, slices
+
+
+def _all(table: Table) -> dict[str, Any]:
+    return {column.name: bindparam(column.name, type_=column.type) for column in table.columns}
+
+
+def _at(table: Any, revision: str = "revision") -> ColumnElement[bool]:
+    return and_(table.c.session_key == bindparam("key"), table.c.revision == bindparam(revision))
+
+
+# --- sessions
+
+_session_columns = [sessions.c[name] for name in SessionRow._fields]
+find_session = select(*_session_columns).where(
+    or_(sessions.c.id_hash == bindparam("own"), sessions.c.id_hash == bindparam("read"))
+)
+find_definition = select(definitions.c.document).where(definitions.c.session_key == bindparam("key"))
+find_runs = select(*_session_columns).where(sessions.c.run_until.is_not(None))
+
+_created = {name: value for name, value in _all(sessions).items() if name != "key"}
+insert_session = insert(sessions).values(_created).returning(sessions.c.key)
+insert_definition = insert(definitions).values(_all(definitions))
+
+_is_current = and_(sessions.c.key == bindparam("key"), sessions.c.revision == bindparam("expected"))
+_is_mine = and_(_is_current, sessions.c.run_until == bindparam("lease"))
+_has_slices = exists().where(slices.c.session_key == bindparam("key"), slices.c.revision == bindparam("expected") + 1)
+
+move_on = update(sessions).where(_is_current, sessions.c.run_until.is_(None)).values(revision=bindparam("revision"))
+begin_run = update(sessions).where(_is_current, sessions.c.run_until.is_(None)).values(run_until=bindparam("until"))
+renew_run = update(sessions).where(_is_mine).values(run_until=bindparam("until"))
+end_run = update(sessions).where(_is_mine).values(revision=bindparam("revision"), run_until=None)
+end_crashed_run = (
+    update(sessions).where(_is_mine, _has_slices).values(revision=bindparam("expected") + 1, run_until=None)
+)
+drop_crashed_run = update(sessions).where(_is_mine).values(run_until=None)
+delete_session = delete(sessions).where(_is_current, sessions.c.run_until.is_(None))
+
+# --- events
+
+insert_event = insert(events).values(_all(events))
+delete_event = delete(events).where(_at(events))
+_run_columns = set(Row._fields) - {"session_key", "revision", "parent", "origin", "settings", "settings_at"}
+finish_event = (
+    update(events)
+    .where(_at(events, "at_revision"))
+    .values({name: bindparam(f"new_{name}", type_=events.c[name].type) for name in sorted(_run_columns)})
+)
+
+_frames = events.alias("frames")
+_patches = events.alias("patches")
+_frame = and_(_frames.c.session_key == events.c.session_key, _frames.c.revision == events.c.frame_at)
+_patch = and_(_patches.c.session_key == events.c.session_key, _patches.c.revision == events.c.settings_at)
+_light = [name for name in Row._fields if name not in ("frame", "settings")]
+
+
+def _columns(table: Any) -> list[ColumnElement[Any]]:
+    return [table.c[name] for name in _light]
+
+
+find_event = (
+    select(*_columns(events), _frames.c.frame, _patches.c.settings)
+    .select_from(events.join(_frames, _frame).outerjoin(_patches, _patch))
+    .where(_at(events))
+)
+"""A row with the frame and the settings that are in force there, wherever they are kept."""
+
+# --- slices
+
+_slice_columns = [slices.c[name] for name in Slice._fields]
+insert_slice = insert(slices).values(_all(slices))
+find_slices = (
+    select(*_slice_columns)
+    .where(
+        _at(slices),
+        slices.c.first_step < bindparam("before"),
+        slices.c.first_step + slices.c.step_count > bindparam("since"),
+    )
+    .order_by(slices.c.first_step)
+)
+"""The slices of a run that have steps of ``since <= step < before``."""
+find_slice = (
+    select(*_slice_columns)
+    .where(_at(slices), slices.c.first_step <= bindparam("step"))
+    .order_by(slices.c.first_step.desc())
+    .limit(1)
+)
+
+# --- idempotency
+
+find_key = (
+    select(idempotency.c.fingerprint, idempotency.c.revision, idempotency.c.salt, sessions.c.revision.label("current"))
+    .select_from(idempotency.join(sessions, sessions.c.key == idempotency.c.session_key))
+    .where(idempotency.c.key_hash == bindparam("key_hash"), idempotency.c.at > bindparam("since"))
+)
+insert_key = insert(idempotency).values(_all(idempotency))
+delete_old_keys = delete(idempotency).where(idempotency.c.at <= bindparam("since"))
+delete_keys_of = delete(idempotency).where(_at(idempotency))
+
+# --- the current line: rows from one revision back along ``parent``
+
+
+def _line_to_step() -> Any:
+    line = select(*_columns(events)).where(_at(events)).cte("line", recursive=True)
+    found = and_(line.c.step == bindparam("step"), line.c.phase == "ready")
+    before = (
+        select(*_columns(events))
+        .join(line, and_(events.c.session_key == line.c.session_key, events.c.revision == line.c.parent))
+        .where(~or_(line.c.step < bindparam("step"), found))
+    )
+    line = line.union_all(before)
+    return select(*_columns(line)).order_by(line.c.revision).limit(4)
+
+
+line_to_step = _line_to_step()
+"""The line from ``revision`` back to the last row where ``step`` was ready, or else to the last row of an earlier step
+or to the beginning; of these the oldest four, oldest first."""
+
+
+def _contributions() -> Any:
+    def joined(table: Any, other: Any, column: str) -> ColumnElement[bool]:
+        return and_(table.c.session_key == other.c.session_key, table.c.revision == other.c[column])
+
+    present = events.alias("present")
+    enough = events.c.step > bindparam("after") + 1
+    line = (
+        select(*_columns(events))
+        .select_from(present.join(events, joined(events, present, "update_at")))
+        .where(_at(present), enough)
+        .cte("line", recursive=True)
+    )
+    parent = events.alias("parent")
+    before = (
+        select(*_columns(events))
+        .select_from(
+            line.join(parent, joined(parent, line, "parent")).join(events, joined(events, parent, "update_at"))
+        )
+        .where(enough)
+    )
+    line = line.union_all(before)
+    start = events.alias("start")
+    patches = events.alias("patches")
+    return (
+        select(*_columns(line), null().label("frame"), patches.c.settings, start.c.epoch, start.c.batch)
+        .select_from(
+            line.outerjoin(start, joined(start, line, "parent")).outerjoin(
+                patches, joined(patches, line, "settings_at")
+            )
+        )
+        .order_by(line.c.revision)
+        .limit(bindparam("limit"))
+    )
+
+
+contributions = _contributions()
+"""The rows of the line that finished steps later than ``after``, oldest first, with their settings and with the epoch
+and the batch of the row before."""

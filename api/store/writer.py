@@ -1,0 +1,163 @@
+"""Group commit: one writer takes the waiting changes of all sessions into one transaction.
+
+    submit ─ submit ─ submit        changes that arrive in the same turn of the event loop
+             │
+        one of them? ── yes ──► committed at once, on the loop's own thread: no hop to another
+             │ no
+        the writer's thread ──► one transaction, one fsync; whoever arrives meanwhile is in the next group
+
+An answer leaves only after its commit. A change that fails does not hurt its group: the group is rolled back and its
+changes are tried one by one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from queue import SimpleQueue
+from typing import Any
+
+from api.engine.errors import StoreUnavailable
+from api.store.changes import Change
+from api.store.database import Database, guarded, is_locked
+
+SLOW_COMMIT = 0.005
+"""Seconds; on a disk this slow the loop's thread has better things to do than to wait for it."""
+
+
+class _Pending:
+    """A change that waits, and whoever waits for it."""
+
+    __slots__ = ("change", "done", "future", "result")
+
+    def __init__(self, change: Change, future: asyncio.Future[None]) -> None:
+        self.change = change
+        self.future = future
+        self.done = False
+        self.result: Any = None
+
+    def finish(self, result: Any) -> None:
+        self.done, self.result = True, result
+        if not self.future.done():
+            self.future.set_result(None)
+
+
+class Writer:
+    """The only one who writes. Belongs to one event loop; ``close`` waits for what is under way."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        with guarded():
+            self._connection = database.writing.connect()
+        database.wait_for_lock(self._connection, wait=False)
+        self._waiting: list[_Pending] = []
+        self._scheduled = False
+        self._seconds = 0.0  # a commit's time, as a moving mean
+        self._groups: SimpleQueue[tuple[asyncio.AbstractEventLoop, list[_Pending]] | None] = SimpleQueue()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._thread: threading.Thread | None = None
+
+    async def submit(self, change: Change) -> Any:
+        """The change's result, after it is on the disk; raises StoreUnavailable, or whatever the change raised.
+
+        A cancelled caller gets its cancellation after the commit, so that nobody sees a change half-way.
+        """
+        loop = asyncio.get_running_loop()
+        pending = _Pending(change, loop.create_future())
+        self._waiting.append(pending)
+        if not self._scheduled and self._idle.is_set():
+            self._scheduled = True
+            loop.call_soon(self._flush, loop)
+        cancelled = False
+        while not pending.done:
+            try:
+                await pending.future
+            except asyncio.CancelledError:
+                cancelled = True
+                if not pending.done:
+                    pending.future = loop.create_future()
+        if cancelled and (task := asyncio.current_task()) is not None:
+            task.uncancel()
+            loop.call_soon(task.cancel)
+        if isinstance(pending.result, BaseException):
+            raise pending.result
+        return pending.result
+
+    def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._scheduled = False
+        group, self._waiting = self._waiting, []
+        if not group:
+            return
+        if len(group) == 1 and self._seconds < SLOW_COMMIT and not self._database.shared:
+            result = self._try(group)
+            if not is_locked(result):
+                self._deliver(group, result if isinstance(result, list) else [result])
+                return
+        if self._database.shared:
+            group.sort(key=lambda pending: pending.change.order)
+        self._idle.clear()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="stepgrad-writer", daemon=True)
+            self._thread.start()
+        self._groups.put((loop, group))
+
+    def _work(self) -> None:
+        while (task := self._groups.get()) is not None:
+            loop, group = task
+            try:
+                results = self._commit(group)
+            except BaseException as error:  # whoever waits must hear of it, whatever it is
+                results = [error] * len(group)
+            with suppress(RuntimeError):  # the loop was closed under us, so nobody waits any more
+                loop.call_soon_threadsafe(self._finished, loop, group, results)
+
+    def _finished(self, loop: asyncio.AbstractEventLoop, group: list[_Pending], results: list[Any]) -> None:
+        self._idle.set()
+        self._deliver(group, results)
+        if self._waiting and not self._scheduled:
+            self._scheduled = True
+            loop.call_soon(self._flush, loop)
+
+    @staticmethod
+    def _deliver(group: list[_Pending], results: list[Any]) -> None:
+        for pending, result in zip(group, results, strict=True):
+            pending.finish(result)
+
+    def _commit(self, group: list[_Pending]) -> list[Any]:
+        self._database.wait_for_lock(self._connection, wait=True)
+        try:
+            together = self._try(group)
+            if isinstance(together, list):
+                return together
+            if len(group) == 1 or is_locked(together):
+                return [together] * len(group)
+            alone = [self._try([pending]) for pending in group]
+            return [result[0] if isinstance(result, list) else result for result in alone]
+        finally:
+            self._database.wait_for_lock(self._connection, wait=False)
+
+    def _try(self, group: Sequence[_Pending]) -> list[Any] | Exception:
+        """Each change's result, or the error for which all were rolled back."""
+        began = time.perf_counter()
+        try:
+            with self._database.transaction(self._connection) as transaction:
+                results = [pending.change.apply(transaction) for pending in group]
+        except Exception as error:
+            return error
+        self._seconds += 0.1 * (time.perf_counter() - began - self._seconds)
+        return results
+
+    async def close(self) -> None:
+        """Commit what waits, then let go of the connection."""
+        while self._waiting or self._scheduled or not self._idle.is_set():
+            await self._idle.wait()
+            await asyncio.sleep(0)
+        if self._thread is not None:
+            self._groups.put(None)
+            self._thread.join()
+        with suppress(StoreUnavailable), guarded():  # nothing is lost: whatever was answered is on the disk
+            self._connection.close()

@@ -1,0 +1,67 @@
+"""A new session from where another stands, with changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from api.engine.errors import InvalidInput
+from api.training.definition import DEFAULTS, Definition, define
+from api.training.limits import Limits
+from api.training.session import Phase, Session, Snapshot, Value
+
+_MERGED = ("optimizer", "schedule", "initializer", "loss")
+_PHASE_KEPT = {"title", "optimizer", "schedule"}
+
+
+def fork(session: Session, changes: Mapping[str, Any], *, limits: Limits = Limits()) -> Session:  # noqa: B008 - frozen
+    """``session`` with ``changes`` to its definition, at the same step.
+
+    Parameters keep their present values, but for those that ``changes`` gives, and for all if it names an initialiser;
+    what a changed model adds is drawn. An object in ``changes`` that has no kind, or the same one, changes only the
+    fields it names. The phase is kept where nothing that the forward pass sees has changed, otherwise it is ``ready``.
+    """
+    strange = [name for name in changes if name not in DEFAULTS or name == "start"]
+    if strange:
+        raise InvalidInput(f"{strange[0][:40]} is no field that a fork can change", f"/changes/{strange[0][:40]}")
+    definition = _changed(session, changes, limits)
+    position = session.position
+    row_count = definition.row_count
+    if "data" in changes or position.offset >= max(row_count, 1):
+        position = replace(position, batch=1, offset=0)
+    parameters = {name: float(definition.document["parameters"][name]) for name in definition.names}
+    slots: dict[str, dict[str, Value]] = {slot: dict.fromkeys(definition.names, 0.0) for slot in definition.slot_names}
+    if definition.optimizer["kind"] == session.definition.optimizer["kind"]:
+        slots = {slot: values | dict(session.slots.get(slot, {})) for slot, values in slots.items()}
+    there = Session(definition, Snapshot(position, parameters, slots, session.snapshot.progress))
+    phase = session.phase if set(changes) <= _PHASE_KEPT else Phase.READY
+    return Session.restore(definition, there.snapshot, phase, None)
+
+
+def _changed(session: Session, changes: Mapping[str, Any], limits: Limits) -> Definition:
+    old = session.definition.document
+    body = old | dict(changes) | {"start": DEFAULTS["start"]}
+    for name in _MERGED:
+        given = changes.get(name)
+        if given is not None and given.get("kind", old[name].get("kind")) == old[name].get("kind"):
+            body[name] = old[name] | given
+    same_model = not {"model", "data"} & changes.keys()
+    kept = {} if changes.get("initializer") is not None else dict(session.parameters)
+    body["parameters"] = (kept if same_model else {}) | (changes.get("parameters") or {})
+    if changes.get("model") is not None and changes["model"].get("kind") == "expression" and "loss" not in changes:
+        body["loss"] = {"reduction": old["loss"]["reduction"]}
+    if changes.get("model") is not None and changes["model"].get("kind") != "expression" and "kind" not in body["loss"]:
+        body["loss"] = DEFAULTS["loss"] | body["loss"]
+    try:
+        definition = define(body, limits=limits)
+    except InvalidInput as error:
+        raise InvalidInput(
+            error.detail, errors=[replace(one, pointer=f"/changes{one.pointer}") for one in error.errors]
+        ) from None
+    if same_model:
+        return definition
+    given = changes.get("parameters") or {}
+    values = {name: kept[name] for name in definition.names if name in kept and name not in given}
+    parameters = definition.document["parameters"] | values
+    return replace(definition, document=definition.document | {"parameters": parameters})

@@ -1,0 +1,233 @@
+"""Many steps at once, by compiled code: bit for bit what stepping gives."""
+
+from __future__ import annotations
+
+import math
+import time
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, repeat
+from typing import Any
+
+import numpy as np
+
+from api.engine.compiler import Trainer, trainer
+from api.engine.errors import InvalidInput
+from api.training.definition import Definition
+from api.training.session import Phase, Position, Progress, Session, Snapshot
+
+STRETCH_STEPS = 4096
+"""Steps in one stretch at most, so that any state inside is replayed quickly."""
+_FIRST_CHUNK = 64
+_CHUNK_SECONDS = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A piece of a run: ``losses`` has one float64 for each finished step, ``seconds`` is the time they took.
+
+    ``stopped_by`` is None where the run may go on, else ``completed``, ``until`` or ``diverged``; in that last case
+    ``end`` is the start of the step whose loss or gradient is not finite.
+    """
+
+    start: Snapshot
+    end: Snapshot
+    losses: array[float]
+    seconds: float
+    stopped_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """Where a run ends: at an absolute ``step`` or ``epoch`` (its first batch), or earlier as ``until`` says."""
+
+    step: int | None = None
+    epoch: int | None = None
+    until: Mapping[str, float] | None = None
+
+    @staticmethod
+    def of(position: Position, body: Mapping[str, Any]) -> Goal:
+        """The goal of ``{"steps": n}`` or ``{"epochs": n}``, optionally with ``until``, from ``position`` on."""
+        steps, epochs = body.get("steps"), body.get("epochs")
+        if (steps is None) == (epochs is None):
+            raise InvalidInput("a run needs either steps or epochs", "/steps" if steps is not None else "")
+        return Goal(
+            None if steps is None else position.step + steps,
+            None if epochs is None else position.epoch + epochs,
+            {name: value for name, value in (body.get("until") or {}).items() if value is not None} or None,
+        )
+
+    def reached(self, position: Position) -> str | None:
+        """``completed`` or ``until`` once ``position`` is there."""
+        if self.step is not None and position.step >= self.step:
+            return "completed"
+        if self.epoch is not None and position.epoch >= self.epoch:
+            return "completed"
+        until = self.until or {}
+        if position.step >= until.get("step", math.inf) or position.epoch >= until.get("epoch", math.inf):
+            return "until"
+        return None
+
+
+def advance(
+    definition: Definition,
+    snapshot: Snapshot,
+    *,
+    steps: int | None = None,
+    goal: Goal | None = None,
+    seconds: float = 0.25,
+    most: int = STRETCH_STEPS,
+) -> Stretch:
+    """Whole steps from ``snapshot`` on: just ``steps``, or towards ``goal`` for about ``seconds``, ``most`` at most."""
+    if goal is None:
+        goal, seconds, most = Goal(snapshot.position.step + (steps or 0)), math.inf, steps or 0
+    started = time.perf_counter()
+    at, losses = snapshot, array("d")
+    stopped = goal.reached(at.position)
+    chunk = _FIRST_CHUNK
+    while stopped is None and len(losses) < most and time.perf_counter() - started < seconds:
+        began = time.perf_counter()
+        count = min(chunk, most - len(losses), _steps_to(definition, goal, at.position))
+        at, more, stopped = _checked(definition, at, count, goal)
+        losses.extend(more)
+        stopped = stopped or goal.reached(at.position)
+        if time.perf_counter() - began < _CHUNK_SECONDS:
+            chunk *= 4
+    return Stretch(snapshot, at, losses, time.perf_counter() - started, stopped)
+
+
+def _steps_to(definition: Definition, goal: Goal, position: Position) -> int:
+    """Steps from ``position`` to the nearest of the goal's ends, at least 1."""
+    until = goal.until or {}
+    ends = [end - position.step for end in (goal.step, until.get("step")) if end is not None]
+    left_here = max(1, math.ceil((definition.row_count - position.offset) / definition.batch_size))
+    per_epoch = max(1, math.ceil(definition.row_count / definition.batch_size))
+    epochs = [end - position.epoch for end in (goal.epoch, until.get("epoch")) if end is not None]
+    ends += [left_here + (count - 1) * per_epoch for count in epochs]
+    return max(1, int(min(ends)))
+
+
+def _checked(
+    definition: Definition, start: Snapshot, count: int, goal: Goal
+) -> tuple[Snapshot, Sequence[float], str | None]:
+    """``count`` steps, or as many as there are before one is not finite or ``loss_below`` is met."""
+    end, losses = train(definition, start, count)
+    below = (goal.until or {}).get("loss_below")
+    if below is not None:
+        met = next((place for place, loss in enumerate(losses) if loss < below), None)
+        if met is not None and met + 1 < count:
+            end, losses = train(definition, start, met + 1)
+    stopped = "until" if below is not None and losses[-1] < below else None
+    if np.isfinite(losses).all() and all(map(math.isfinite, end.parameters.values())):
+        return end, losses, stopped
+    return _until_not_finite(definition, start, len(losses), stopped)
+
+
+def _until_not_finite(
+    definition: Definition, start: Snapshot, count: int, stopped: str | None
+) -> tuple[Snapshot, Sequence[float], str | None]:
+    """Something in ``count`` steps was not finite: step, and see what."""
+    session, losses = Session(definition, start), list[float]()
+    for _ in range(count):
+        session = session.forward().backward()
+        if session.diverged:
+            return session.snapshot, losses, "diverged"
+        losses.append(session.loss or 0.0)
+        session = session.update()
+    return session.snapshot, losses, stopped
+
+
+def train(definition: Definition, start: Snapshot, count: int) -> tuple[Snapshot, list[float]]:
+    """``count`` steps without looking at them: the state after and each step's loss."""
+    losses: list[float] = []
+    values = [float(start.parameters[name]) for name in definition.names]
+    position, progress, shuffled = start.position, start.progress, definition.document["shuffle"]
+    while len(losses) < count:
+        done = len(losses)
+        size, batches, many = _feed(definition, position, count - done, shuffled)
+        loop = _trainer(definition, size)
+        values = list(loop.train(*values, batches, losses.append, **definition.fields))
+        position, progress = _moved(definition, position, progress, losses, done, many)
+    parameters = dict(zip(definition.names, values, strict=True))
+    return Snapshot(position, parameters, start.slots, progress), losses
+
+
+def _trainer(definition: Definition, rows: int) -> Trainer:
+    return trainer(definition.graph, rows, definition.optimizer["kind"], definition.optimizer["dialect"])
+
+
+def _feed(
+    definition: Definition, position: Position, left: int, shuffled: bool
+) -> tuple[int, Iterable[Sequence[float]] | Iterable[Sequence[Sequence[float]]], int]:
+    """The next batches of one size, up to the end of the epoch or over several epochs that repeat: (rows in each,
+    batches, how many)."""
+    count, size = definition.row_count, definition.batch_size
+    if not count:
+        return 0, repeat((), left), left
+    if count - position.offset < size:
+        rows = count - position.offset
+        return rows, _packed(definition, position.epoch, position.offset, rows, 1), 1
+    here = min(left, (count - position.offset) // size)
+    epochs = left // (count // size) if not shuffled and count % size == 0 and position.offset == 0 else 0
+    if epochs > 1:
+        whole = _packed(definition, position.epoch, 0, size, count // size)
+        return size, chain.from_iterable(repeat(whole, epochs)), epochs * (count // size)
+    return size, _packed(definition, position.epoch, position.offset, size, here), here
+
+
+def _packed(definition: Definition, epoch: int, offset: int, size: int, batches: int) -> list[Any]:
+    """``batches`` batches of ``size`` rows in the form that the compiled loop takes."""
+    loop, data = _trainer(definition, size), definition.data
+    assert data is not None  # only called with rows to feed
+    rows = list(definition.order(epoch)[offset : offset + size * batches])
+    columns = [data.columns.index(name) for name in loop.columns]
+    numbers = data.rows[np.ix_(rows, columns)]
+    if loop.unrolled:
+        return [tuple(flat) for flat in numbers.reshape(batches, size * len(columns)).tolist()]
+    return numbers.reshape(batches, size, len(columns)).tolist()
+
+
+def _moved(
+    definition: Definition, position: Position, progress: Progress, losses: list[float], done: int, many: int
+) -> tuple[Position, Progress]:
+    """Position and progress after the losses from ``done`` on; of repeated epochs only the first and last count."""
+    count, size = definition.row_count, definition.batch_size
+    per_epoch = max(1, math.ceil(count / size))
+    if many > 2 * per_epoch and position.offset == 0 and position.batch == 1:
+        skipped = many // per_epoch - 2
+        head = losses[done : done + per_epoch]
+        position, progress = _moved(definition, position, progress, head, 0, per_epoch)
+        position = Position(position.step + skipped * per_epoch, position.epoch + skipped, 1, 0)
+        done, many = done + (skipped + 1) * per_epoch, many - (skipped + 1) * per_epoch
+    for loss in losses[done : done + many]:
+        batch = position.batch
+        position = position.after(min(size, count - position.offset), count)
+        progress = progress.after(loss, batch, position.batch == 1)
+    return position, progress
+
+
+def begin(definition: Definition) -> tuple[Session, list[Stretch]]:
+    """The session where the definition's ``start`` says, and the stretches on the way there.
+
+    Raises ``InvalidInput`` if training diverges before.
+    """
+    session = Session.start(definition)
+    goal, phase = Goal(definition.document["start"]["step"]), Phase(definition.document["start"]["phase"])
+    stretches: list[Stretch] = []
+    while session.position.step < (goal.step or 0):
+        stretch = advance(definition, session.snapshot, goal=goal, seconds=math.inf)
+        if stretch.stopped_by == "diverged":
+            step = stretch.end.position.step
+            raise InvalidInput(f"training diverges at step {step}, before the start that is asked for", "/start/step")
+        stretches.append(stretch)
+        session = Session(definition, stretch.end)
+    return arrived(session, stretches[-1] if stretches else None, phase), stretches
+
+
+def arrived(session: Session, stretch: Stretch | None, phase: Phase = Phase.READY) -> Session:
+    """``session`` at the end of ``stretch`` and in ``phase``, with its last update computed again."""
+    if stretch is None or not stretch.losses:
+        return Session.restore(session.definition, session.snapshot, phase, None)
+    before, _ = train(session.definition, stretch.start, len(stretch.losses) - 1)
+    return Session.restore(session.definition, stretch.end, phase, (session.definition, before))

@@ -1,0 +1,278 @@
+"""A training session as a value: every action returns a new one.
+
+    ready ──forward──▶ forward ──backward──▶ backward ──update──▶ ready (of the next batch)
+
+``TRANSITIONS`` is the one table of what each phase accepts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from api.engine import forward as evaluator
+from api.engine.backward import Gradients, backpropagate
+from api.engine.errors import Diverged, InvalidInput, WrongPhase
+from api.engine.forward import Value as Recorded
+from api.engine.optimizers import kernel
+from api.engine.wording import pointer_part, shown
+from api.training.data import batch_rows
+from api.training.definition import SETTINGS, Definition, optimizer_of, schedule_of, values_of
+
+Value = float | NDArray[np.float64]
+
+
+class Phase(StrEnum):
+    """Where in its cycle a session stands; ``ready`` means that a batch is fed."""
+
+    READY = "ready"
+    FORWARD = "forward"
+    BACKWARD = "backward"
+
+
+TRANSITIONS = {"forward": Phase.READY, "backward": Phase.FORWARD, "update": Phase.BACKWARD}
+"""Each action and the phase that accepts it."""
+EDITABLE = ("parameters", *SETTINGS)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """``step`` counts finished updates from 0, ``epoch`` and ``batch`` count from 1, ``offset`` is the number of this
+    epoch's rows already fed before the present batch."""
+
+    step: int = 0
+    epoch: int = 1
+    batch: int = 1
+    offset: int = 0
+
+    def after(self, rows: int, row_count: int) -> Position:
+        """The position after an update on ``rows`` rows; without data every step is an epoch of its own."""
+        if self.offset + rows >= row_count:
+            return Position(self.step + 1, self.epoch + 1, 1, 0)
+        return Position(self.step + 1, self.epoch, self.batch + 1, self.offset + rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What the warnings need of the past: mean losses of the first and the last finished epoch, and the running sum."""
+
+    first_epoch_loss: float | None = None
+    last_epoch_loss: float | None = None
+    epoch_loss_sum: float = 0.0
+
+    def after(self, loss: float, batch: int, epoch_ends: bool) -> Progress:
+        """The progress after the update on batch number ``batch`` of its epoch, which had this loss."""
+        total = self.epoch_loss_sum + loss
+        if not epoch_ends:
+            return replace(self, epoch_loss_sum=total)
+        mean = total / batch
+        return Progress(mean if self.first_epoch_loss is None else self.first_epoch_loss, mean, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What cannot be recomputed: a session at the start of a step, its batch not yet fed forward."""
+
+    position: Position
+    parameters: Mapping[str, Value]
+    slots: Mapping[str, Mapping[str, Value]]
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """The last step taken; ``terms`` holds for each parameter the value of each line of the optimiser's rule."""
+
+    position: Position
+    optimizer: Mapping[str, Any]
+    loss: float
+    before: Mapping[str, float]
+    gradients: Mapping[str, float]
+    after: Mapping[str, float]
+    terms: Mapping[str, tuple[float, ...]]
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """A definition and where its training stands. ``values`` and ``computed`` follow from the rest."""
+
+    definition: Definition
+    snapshot: Snapshot
+    phase: Phase = Phase.READY
+    values: list[Recorded] | None = None
+    computed: Gradients | None = None
+    last_update: Update | None = None
+
+    @staticmethod
+    def start(definition: Definition) -> Session:
+        """The session at its very beginning: step 0, the first batch fed."""
+        values = {name: float(definition.document["parameters"][name]) for name in definition.names}
+        slots = {slot: dict.fromkeys(definition.names, 0.0) for slot in definition.slot_names}
+        return Session(definition, Snapshot(Position(), values, slots, Progress()))
+
+    @staticmethod
+    def restore(
+        definition: Definition, snapshot: Snapshot, phase: Phase, previous: tuple[Definition, Snapshot] | None
+    ) -> Session:
+        """The session as it was: everything else is computed again.
+
+        ``previous`` is the start of the step before, with the definition then in force; its update is ``last_update``.
+        """
+        last = None
+        if previous is not None:
+            last = Session(previous[0], previous[1]).forward().backward().update().last_update
+        session = Session(definition, snapshot, last_update=last)
+        if phase is Phase.READY:
+            return session
+        session = session.forward()
+        return session if phase is Phase.FORWARD else session.backward()
+
+    # what can be read
+
+    @property
+    def position(self) -> Position:
+        """Step, epoch and batch."""
+        return self.snapshot.position
+
+    @property
+    def parameters(self) -> Mapping[str, Value]:
+        """Parameter values by name, in the order of the definition."""
+        return self.snapshot.parameters
+
+    @property
+    def slots(self) -> Mapping[str, Mapping[str, Value]]:
+        """The optimiser's state by slot and parameter."""
+        return self.snapshot.slots
+
+    @cached_property
+    def batch_rows(self) -> tuple[int, ...]:
+        """The 0-based rows of the present batch; none without data."""
+        if not self.definition.data:
+            return ()
+        return batch_rows(self.definition.order(self.position.epoch), self.position.offset, self.definition.batch_size)
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """How many batches the present epoch has in all."""
+        left = self.definition.row_count - self.position.offset
+        return self.position.batch - 1 + max(1, math.ceil(left / self.definition.batch_size))
+
+    @cached_property
+    def inputs(self) -> dict[str, list[float]]:
+        """The present batch: one number per row for each placeholder."""
+        data = self.definition.data
+        if data is None:
+            return {}
+        rows = list(self.batch_rows)
+        return {name: data.rows[rows, data.columns.index(name)].tolist() for name in self.definition.graph.placeholders}
+
+    @property
+    def loss(self) -> float | None:
+        """The present batch's loss, once computed."""
+        return None if self.values is None else float(self.values[self.definition.graph.loss])  # type: ignore[arg-type]
+
+    @cached_property
+    def gradients(self) -> dict[str, float] | None:
+        """∂L/∂parameter by name, once computed; 0 for a parameter that the loss does not depend on."""
+        if self.computed is None:
+            return None
+        index = self.definition.graph.index
+        return {name: self.computed.of.get(index[name], 0.0) for name in self.definition.names}  # type: ignore[misc]
+
+    @property
+    def gradient_norm(self) -> float:
+        """The Euclidean norm of all gradients together, in phase ``backward``."""
+        return math.hypot(*(self.gradients or {}).values())
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate of the present step."""
+        rate: float = self.definition.optimizer["learning_rate"]
+        return rate
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the present batch's loss or a gradient is not finite."""
+        numbers = [] if self.loss is None else [self.loss, *(self.gradients or {}).values()]
+        return not all(map(math.isfinite, numbers))
+
+    def allowed(self, undoable: bool) -> list[str]:
+        """The actions accepted now; ``undoable`` says whether there is an earlier one on the line."""
+        actions = [action for action, phase in TRANSITIONS.items() if phase is self.phase]
+        stuck = self.diverged and self.phase is Phase.BACKWARD
+        return ([] if stuck else [*actions, "run"]) + (["undo"] if undoable else [])
+
+    # what can be done
+
+    def forward(self) -> Session:
+        """Feed the batch forward: every value up to the loss."""
+        self._must_accept("forward")
+        graph = self.definition.graph
+        values = evaluator.forward(graph, self.parameters, self.inputs)  # type: ignore[arg-type]
+        return replace(self, phase=Phase.FORWARD, values=values)
+
+    def backward(self) -> Session:
+        """Send the gradient back: every partial, every gradient."""
+        self._must_accept("backward")
+        computed = backpropagate(self.definition.graph, self.values or [])
+        return replace(self, phase=Phase.BACKWARD, computed=computed)
+
+    def update(self) -> Session:
+        """Let the optimiser take its step, and feed the next batch. Raises ``Diverged`` where there is no step."""
+        self._must_accept("update")
+        self.must_be_finite()
+        definition, snapshot = self.definition, self.snapshot
+        rule = kernel(definition.optimizer["kind"], definition.optimizer["dialect"])
+        gradients = self.gradients or {}
+        before: dict[str, float] = {name: float(value) for name, value in snapshot.parameters.items()}
+        terms = {name: tuple(rule(before[name], gradients[name], **definition.fields)) for name in before}
+        after = {name: values[-1] for name, values in terms.items()}
+        position = snapshot.position.after(len(self.batch_rows), definition.row_count)
+        progress = snapshot.progress.after(self.loss or 0.0, snapshot.position.batch, position.batch == 1)
+        done = Update(snapshot.position, definition.optimizer, self.loss or 0.0, before, gradients, after, terms)
+        return Session(definition, Snapshot(position, after, snapshot.slots, progress), last_update=done)
+
+    def patch(self, changes: Mapping[str, Any]) -> Session:
+        """Change parameters, optimizer, schedule, batch_size or title by hand, in phase ``ready``."""
+        if self.phase is not Phase.READY:
+            raise WrongPhase(f"editing is possible in phase ready, not in {self.phase}")
+        strange = [name for name in changes if name not in EDITABLE]
+        if strange:
+            raise InvalidInput(
+                f"{shown(strange[0])} cannot be changed; {', '.join(EDITABLE)} can", f"/{pointer_part(strange[0])}"
+            )
+        document = self.definition.document
+        settings = {name: changes[name] for name in ("title", "batch_size") if name in changes}
+        if "optimizer" in changes:
+            same = {"kind": document["optimizer"]["kind"], "dialect": document["optimizer"]["dialect"]}
+            for name, value in same.items():
+                if changes["optimizer"].get(name, value) != value:
+                    raise InvalidInput(f"the optimizer's {name} stays; fork with changes instead", f"/optimizer/{name}")
+            settings["optimizer"] = optimizer_of(document["optimizer"] | changes["optimizer"])
+        if "schedule" in changes:
+            settings["schedule"] = schedule_of(changes["schedule"])
+        values = values_of(changes.get("parameters") or {}, self.definition.names)
+        snapshot = replace(self.snapshot, parameters={**self.parameters, **values})
+        return replace(self, definition=self.definition.patched(self.definition.settings | settings), snapshot=snapshot)
+
+    def must_be_finite(self) -> None:
+        """Raises ``Diverged`` if the loss or a gradient is not finite."""
+        if self.diverged:
+            what = "the loss" if not math.isfinite(self.loss or 0.0) else "a gradient"
+            way_out = "undo, or fork with a smaller learning rate"
+            raise Diverged(f"{what} is not finite, so there is no step to take: {way_out}", ["undo"])
+
+    def _must_accept(self, action: str) -> None:
+        if self.phase is not TRANSITIONS[action]:
+            here = next(name for name, phase in TRANSITIONS.items() if phase is self.phase)
+            needed = (
+                f"{action} needs phase {TRANSITIONS[action]}; the session is in {self.phase}, where {here} comes next"
+            )
+            raise WrongPhase(needed, self.allowed(False))

@@ -1,0 +1,374 @@
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from datetime import UTC, datetime
+from itertools import chain
+
+import pytest
+
+from api.engine.errors import InvalidInput, NotFound, NothingToUndo, ReadOnly, StaleRevision
+from api.store import Key, Store, ids
+from tests.store.conftest import Played
+from tests.store.walks import CYCLE, act, article, facts, long_run, patch, rewind, seen, short_run
+
+
+def test_a_session_is_the_same_after_a_restart_in_every_phase(play: Played) -> None:
+    async def begin(store: Store) -> str:
+        return (await store.create(article())).id
+
+    id = play(begin)
+    for action in CYCLE * 3:
+
+        async def step(store: Store, action: str = action) -> object:
+            return seen(await act(store, id, action))
+
+        async def look(store: Store) -> object:
+            return seen(await store.load(id))
+
+        assert play(step) == play(look)
+
+
+def test_an_unknown_id_is_not_found_whatever_it_looks_like(play: Played) -> None:
+    async def scenario(store: Store) -> None:
+        await store.create(article())
+        for id in ("", "x", ids.new_id(), "é" * 22, "\ud800" * 22, "a" * 10_000):
+            with pytest.raises(NotFound):
+                await store.load(id)
+            with pytest.raises(NotFound):
+                async with store.writing(id):
+                    pass
+
+    play(scenario)
+
+
+def test_the_read_id_looks_and_does_not_touch(play: Played) -> None:
+    async def scenario(store: Store) -> None:
+        stored = await act(store, (await store.create(article())).id, "forward")
+        looked = await store.load(stored.read_id)
+        assert (looked.id, looked.read_only, stored.read_only) == (stored.read_id, True, False)
+        assert looked.revision == 1
+        with pytest.raises(ReadOnly):
+            async with store.writing(stored.read_id):
+                pass
+        with pytest.raises(ReadOnly):
+            await store.undo(looked)
+
+    play(scenario)
+
+
+def test_neither_id_can_be_found_in_the_file(play: Played) -> None:
+    async def scenario(store: Store) -> list[str]:
+        key = Key("POST /v1/sessions/SECRETSCOPE", "k" * 30, "body")
+        parent = await store.create(article(), key=key)
+        child = await store.create(article(), parent=(parent.read_id, 0))
+        assert (await store.load(child.read_id)).parent == (parent.read_id, 0)
+        return [parent.id, parent.read_id, child.id, child.read_id, "SECRETSCOPE", "k" * 30]
+
+    secrets = play(scenario)
+    raw = b"".join(path.read_bytes() for path in play.path.parent.iterdir())
+    for secret in secrets:
+        assert secret.encode() not in raw
+        if len(secret) == 22:
+            assert ids._raw(secret) not in raw
+
+
+def test_a_forks_parent_survives_a_restart(play: Played) -> None:
+    async def begin(store: Store) -> tuple[str, str]:
+        parent = await store.create(article())
+        return (await store.create(article(), parent=(parent.read_id, 7))).id, parent.read_id
+
+    id, parent = play(begin)
+
+    async def look(store: Store) -> None:
+        stored = await store.load(id)
+        assert stored.parent == (parent, 7)
+        assert stored.action == "fork"
+
+    play(look)
+
+
+def test_undo_walks_back_and_never_undoes_an_undo(play: Played) -> None:
+    async def scenario(store: Store) -> None:
+        first = await store.create(article())
+        states = [first, *[await act(store, first.id, action) for action in CYCLE * 2]]
+        for back in reversed(states[:-1]):
+            undone = await act(store, first.id, "undo")
+            assert facts(undone.session) == facts(back.session)
+            assert undone.undoable == (back.revision > 0)
+        assert undone.revision == 12
+        with pytest.raises(NothingToUndo):
+            await act(store, first.id, "undo")
+
+    play(scenario)
+
+
+def test_undo_after_undo_and_new_steps_follows_the_present_line(play: Played) -> None:
+    async def scenario(store: Store) -> None:
+        id = (await store.create(article())).id
+        await act(store, id, *CYCLE)  # 1 2 3
+        await act(store, id, "undo", "undo")  # 4 shows 2, 5 shows 1
+        again = await act(store, id, "backward", "update")  # 6 7
+        assert again.revision == 7
+        for expected in (("backward", 2), ("forward", 1), ("ready", 0)):
+            undone = await act(store, id, "undo")
+            original = await store.at_revision(undone, expected[1])
+            assert undone.session.phase == expected[0]
+            assert facts(undone.session) == facts(original.session)
+        with pytest.raises(NothingToUndo):
+            await act(store, id, "undo")
+
+    play(scenario)
+
+
+def test_undo_of_a_patch_restores_numbers_and_settings(play: Played) -> None:
+    async def scenario(store: Store) -> str:
+        first = await store.create(article())
+        await act(store, first.id, *CYCLE)
+        before = await store.load(first.id)
+        await patch(store, first.id, parameters={"w1": 3.0}, optimizer={"learning_rate": 0.5}, batch_size=2)
+        changed = await patch(store, first.id, title="other")
+        assert changed.session.learning_rate == 0.5
+        await act(store, first.id, "undo")
+        assert facts((await act(store, first.id, "undo")).session) == facts(before.session)
+        return first.id
+
+    id = play(scenario)
+
+    async def again(store: Store) -> None:
+        stored = await store.load(id)
+        assert stored.session.learning_rate == 0.01
+        patched = await store.at_revision(stored, 5)
+        assert patched.session.definition.settings["title"] == "other"
+        assert patched.session.learning_rate == 0.5
+        assert patched.session.parameters["w1"] == 3.0
+        assert patched.session.last_update is not None
+        assert patched.session.last_update.optimizer["learning_rate"] == 0.01
+
+    play(again)
+
+
+def test_a_run_is_one_action_for_undo(play: Played) -> None:
+    async def scenario(store: Store) -> None:
+        id = (await store.create(article())).id
+        before = await act(store, id, *CYCLE, "forward")
+        await long_run(store, id, [5, 1, 9])
+        undone = await act(store, id, "undo")
+        assert facts(undone.session) == facts(before.session)
+
+    play(scenario)
+
+
+def test_rewind_inside_a_run_gives_what_stepping_gives(play: Played) -> None:
+    async def scenario(store: Store) -> str:
+        walked, ran = await store.create(article()), await store.create(article())
+        await long_run(store, ran.id, [5, 1, 9])
+        for _ in range(15):
+            last = await act(store, walked.id, *CYCLE)
+        assert facts(last.session) == facts((await store.load(ran.id)).session)
+        for step in (14, 6, 5, 3, 0):
+            there = await rewind(store, ran.id, step)
+            assert facts(there.session) == facts((await rewind(store, walked.id, step)).session)
+            assert there.session.phase == "ready"
+        return ran.id
+
+    id = play(scenario)
+
+    async def look(store: Store) -> None:
+        stored = await store.load(id)
+        assert (stored.revision, stored.session.position.step, stored.action) == (6, 0, "rewind")
+        earlier = await store.at_revision(stored, 3)
+        assert earlier.session.position.step == 6
+        assert earlier.session.last_update is not None
+
+    play(look)
+
+
+def test_undo_after_a_rewind_into_a_run_goes_to_before_the_run(play: Played) -> None:
+    async def scenario(store: Store) -> None:
+        id = (await store.create(article())).id
+        before = await act(store, id, *CYCLE)
+        await short_run(store, id, 10)
+        inside = await rewind(store, id, 4)
+        assert inside.undoable
+        stepped = await act(store, id, *CYCLE)
+        assert stepped.session.position.step == 5
+        back = await act(store, id, "undo", "undo", "undo")
+        assert facts(back.session) == facts(inside.session)
+        assert facts((await act(store, id, "undo")).session) == facts(before.session)
+
+    play(scenario)
+
+
+def test_rewind_goes_to_the_last_patched_start_of_a_step(play: Played) -> None:
+    async def scenario(store: Store) -> None:
+        id = (await store.create(article())).id
+        await act(store, id, *CYCLE)
+        patched = await patch(store, id, parameters={"b": 2.0})
+        await act(store, id, *CYCLE, *CYCLE)
+        there = await rewind(store, id, 1)
+        assert facts(there.session) == facts(patched.session)
+        assert there.session.parameters["b"] == 2.0
+
+    play(scenario)
+
+
+def test_rewind_to_a_step_the_line_has_not_is_invalid(play: Played) -> None:
+    async def scenario(store: Store) -> None:
+        id = (await store.create(article())).id
+        await act(store, id, *CYCLE, "undo", "undo")
+        for step in (1, 2, -1, 10**30):
+            with pytest.raises(InvalidInput) as caught:
+                await rewind(store, id, step)
+            assert caught.value.errors[0].pointer == "/step"
+        assert (await store.load(id)).revision == 5
+
+    play(scenario)
+
+
+def test_a_past_revision_is_as_it_was(play: Played) -> None:
+    async def scenario(store: Store) -> None:
+        first = await store.create(article())
+        id = first.id
+        states = [first, *[await act(store, id, action) for action in (*CYCLE, "undo", "update", "forward")]]
+        states.append(await short_run(store, id, 7))
+        states.append(await rewind(store, id, 3))
+        for state in states:
+            assert seen(await store.at_revision(states[-1], state.revision)) == seen(state)
+        for revision in (-1, len(states), 10**30):
+            with pytest.raises(NotFound):
+                await store.at_revision(states[-1], revision)
+
+    play(scenario)
+
+
+def test_a_step_can_be_seen_in_every_phase_it_has_been_in(play: Played) -> None:
+    async def scenario(store: Store) -> None:
+        walked, ran = await store.create(article()), await store.create(article())
+        states = {}
+        for step in range(6):
+            for phase, action in zip(("ready", "forward", "backward"), CYCLE, strict=True):
+                states[step, phase] = facts((await store.load(walked.id)).session)
+                await act(store, walked.id, action)
+        await short_run(store, ran.id, 6)
+        for id in (walked.id, ran.id):
+            stored = await store.load(id)
+            for (step, phase), expected in states.items():
+                assert facts((await store.at_step(stored, step, phase)).session) == expected
+            with pytest.raises(NotFound):
+                await store.at_step(stored, 6, "forward")
+            with pytest.raises(NotFound):
+                await store.at_step(stored, 7, "ready")
+        stored = await store.load(walked.id)
+        assert (await store.at_step(stored, 2, "forward")).revision == 7
+
+    play(scenario)
+
+
+def test_delete_leaves_nothing_behind(play: Played) -> None:
+    async def scenario(store: Store) -> None:
+        kept = await store.create(article())
+        gone = await store.create(article(), key=Key("create", "k" * 22, ""))
+        await long_run(store, gone.id, [3, 3])
+        async with store.writing(gone.id) as stored:
+            await store.delete(stored)
+        for id in (gone.id, gone.read_id):
+            with pytest.raises(NotFound):
+                await store.load(id)
+        assert await store.replay(Key("create", "k" * 22, "")) is None
+        again = await store.create(article())
+        assert again.place.key > gone.place.key > kept.place.key
+
+    play(scenario)
+    with sqlite3.connect(play.path) as file:
+        for table, rows in (("sessions", 2), ("definitions", 2), ("events", 2), ("slices", 0), ("idempotency", 0)):
+            assert file.execute(f"SELECT count(*) FROM {table}").fetchone() == (rows,)
+    file.close()
+
+
+def test_eight_tasks_on_one_session_never_lose_or_double_a_step(play: Played) -> None:
+    async def scenario(store: Store) -> None:
+        id = (await store.create(article())).id
+
+        async def stepper() -> list[int]:
+            revisions = []
+            for _ in range(10):
+                async with store.writing(id) as stored:
+                    action = {"ready": "forward", "forward": "backward", "backward": "update"}[stored.session.phase]
+                    stored = await store.append(stored, action, getattr(stored.session, action)())
+                    revisions.append(stored.revision)
+            return revisions
+
+        done = await asyncio.gather(*(stepper() for _ in range(8)))
+        assert sorted(chain.from_iterable(done)) == list(range(1, 81))
+        assert (await store.load(id)).session.position.step == 26
+
+    play(scenario)
+
+
+def test_without_the_lock_the_compare_and_swap_lets_one_through(play: Played) -> None:
+    async def scenario(store: Store) -> None:
+        stored = await store.create(article())
+        tries = (store.append(stored, "forward", stored.session.forward()) for _ in range(8))
+        results = await asyncio.gather(*tries, return_exceptions=True)
+        stale = [result for result in results if isinstance(result, StaleRevision)]
+        assert len(stale) == 7
+        assert {error.revision for error in stale} == {1}
+        assert (await store.load(stored.id)).revision == 1
+
+    play(scenario)
+
+
+def test_another_process_is_noticed_and_then_believed(play: Played) -> None:
+    async def scenario(store: Store) -> None:
+        other = Store.open(play.url)
+        try:
+            stored = await store.create(article())
+            await act(other, stored.id, "forward")
+            with pytest.raises(StaleRevision) as caught:
+                await act(store, stored.id, "forward")
+            assert caught.value.revision == 1
+            assert (await act(store, stored.id, "backward")).revision == 2
+        finally:
+            await other.close()
+
+    play(scenario)
+
+
+def test_the_cache_forgets_the_session_used_longest_ago(play: Played) -> None:
+    async def scenario(store: Store) -> None:
+        all_ids = [(await store.create(article())).id for _ in range(5)]
+        states = [seen(await act(store, id, "forward")) for id in all_ids]
+        assert len(store._keeper.cache._entries) == 2
+        assert [seen(await store.load(id)) for id in all_ids] == states
+        assert len(store._keeper.locks) == 0
+
+    play(scenario, cache=2)
+
+
+def test_times_are_utc(play: Played) -> None:
+    async def scenario(store: Store) -> None:
+        stored = await store.create(article())
+        assert stored.at == datetime(2001, 9, 9, 1, 46, 40, tzinfo=UTC)
+
+    play(scenario, clock=lambda: 1e9)
+
+
+def test_listeners_hear_of_every_revision_by_whoever_makes_it(play: Played) -> None:
+    async def scenario(store: Store) -> None:
+        stored = await store.create(article())
+
+        async def listen() -> list[int]:
+            async with store.subscribe(stored) as revisions:
+                return [revision async for revision in revisions]
+
+        listener = asyncio.create_task(listen())
+        await act(store, stored.id, *CYCLE, "undo")
+        await asyncio.sleep(0)
+        await act(store, stored.id, "update")
+        async with store.writing(stored.id) as newest:
+            await store.delete(newest)
+        assert await listener == [1, 2, 3, 4, 5]
+        assert not store._keeper.live._listeners
+
+    play(scenario)
