@@ -65,15 +65,14 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
         summary="Backpropagation one step at a time, over HTTP",
         description=DESCRIPTION,
         openapi_tags=TAGS,
-        root_path=settings.root_path,
         # The documentation pages of FastAPI need JavaScript from elsewhere; the document itself is at /openapi.json.
         docs_url=None,
         redoc_url=None,
-        root_path_in_servers=False,
+        root_path_in_servers=False,  # links are paths, and the document is the same under any prefix
         redirect_slashes=False,
         lifespan=lifespan,
         exception_handlers={StepgradError: on_error, HTTPException: on_error},
-        middleware=[Middleware(Edge, settings.allowed_hosts, settings.limit_concurrency)],
+        middleware=[Middleware(Edge, settings.allowed_hosts, settings.limit_concurrency, settings.root_path)],
     )
     include(
         app, actions.routes, runs.routes, sessions.routes, views.routes, live.routes, answers.routes, catalog.routes
@@ -103,6 +102,8 @@ class ClientFiles:
 
     async def _response(self, scope: Scope) -> Response:
         assert self.files is not None
+        if ".." in scope["path"].split("/"):
+            raise HTTPException(404)
         path = self.files.get_path(scope)
         found = await self.files.get_response(path, {**scope, "method": "GET"})
         if scope["method"] != "GET":

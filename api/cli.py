@@ -41,7 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
         "migrate": "bring the database's tables up to date (PostgreSQL; an SQLite file is migrated by serve)",
     }
     for name, text in helps.items():
-        command = commands.add_parser(name, help=text, description=text.capitalize() + ".", allow_abbrev=False)
+        command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False)
         for field, info in Settings.model_fields.items():
             if name == "serve" or field == "database_url":
                 default = info.default if info.default not in ((), "") else "none"

@@ -233,7 +233,8 @@ class Equation(Document):
     about: str
     symbolic: str
     substituted: str | None
-    value: Tensor | None
+    value: Tensor | str | None
+    """A number or numbers; in MathML its markup, starting with its = sign."""
 
 
 class Row(Document):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Protocol
 
 import pydantic_core
@@ -137,24 +138,15 @@ def last_update(update: Update | None) -> Document | None:
     """The last step taken, every term of the optimiser's rule with its numbers; None before the first."""
     if update is None:
         return None
-    row = OPTIMIZERS[update.optimizer["kind"]]
-    lines = row.rule[update.optimizer["dialect"]]
     position = update.position
     parameters = {}
     for name, before in update.before.items():
         known = {**update.optimizer, "w": before, "g": update.gradients[name]}
         terms = []
-        for line, value in zip(lines, update.terms[name], strict=True):
-            formula = tree(line.formula)
-            symbol = name if line.symbol == "w" else line.symbol
-            terms.append({
-                "symbol": symbol,
-                "latex": _latex_of(line.latex, name),
-                "formula": TEXT.write(substitute(formula, _symbols(name))),
-                "substituted": TEXT.write(with_numbers(formula, known)),
-                "value": value,
-            })  # fmt: skip
-            known[line.symbol] = value
+        written = _rule(update.optimizer["kind"], update.optimizer["dialect"], name)
+        for (symbol, formula, about), value in zip(written, update.terms[name], strict=True):
+            terms.append({**about, "substituted": TEXT.write(with_numbers(formula, known)), "value": value})
+            known[symbol] = value
         parameters[name] = {
             "before": before,
             "gradient": update.gradients[name],
@@ -168,6 +160,23 @@ def last_update(update: Update | None) -> Document | None:
         "loss": update.loss,
         "parameters": parameters,
     }
+
+
+@lru_cache(maxsize=4096)
+def _rule(kind: str, dialect: str, name: str) -> list[tuple[str, Term, Document]]:
+    """Each line of an optimiser's rule for one parameter: its symbol, its formula, and what is said of it."""
+    return [
+        (
+            line.symbol,
+            tree(line.formula),
+            {
+                "symbol": name if line.symbol == "w" else line.symbol,
+                "latex": _latex_of(line.latex, name),
+                "formula": TEXT.write(substitute(tree(line.formula), _symbols(name))),
+            },
+        )
+        for line in OPTIMIZERS[kind].rule[dialect]
+    ]
 
 
 def _symbols(name: str) -> dict[str, Term]:

@@ -13,7 +13,8 @@ The generated function trains over many batches of the same size and keeps their
         return p0, p3, p7
 
 Values that are used once are written where they are used. A factor of 1.0 is left out, which changes no bit. Small
-batches have their rows unrolled; larger ones are looped over, with sums that start at −0.0 as ``forward.total`` does.
+batches have their rows unrolled, and where the same few batches come again and again, a whole round of them; larger
+ones are looped over, with sums that start at −0.0 as ``forward.total`` does.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from api.engine.optimizers import OPTIMIZERS
 UNROLLED = 600
 """Rows × operations up to which a batch's rows are unrolled."""
 _LONGEST_LINE = 160
+_PARAMETER = re.compile(r"\bp\d")
 _LETTER = re.compile(r"\b([abcy])\b")
 
 Batches = Iterable[Sequence[float]] | Iterable[Sequence[Sequence[float]]]
@@ -40,28 +42,37 @@ Train = Callable[..., tuple[float, ...]]
 class Trainer:
     """A compiled training loop for batches of one size.
 
-    ``train(*parameters, batches, keep, **fields)`` calls ``keep(loss)`` for every batch and gives the new parameters,
-    in the order of ``graph.parameters``. A batch is, where ``unrolled``, one flat sequence of its rows' values, else a
-    sequence of rows; a row holds the values of ``columns`` in that order.
+    ``train(*parameters, batches, keep, **fields)`` calls ``keep(loss)`` for every batch, or ``keep((loss, …))`` for
+    every ``round`` of more than one, and gives the new parameters in the order of ``graph.parameters``. A batch is,
+    where ``unrolled``, one flat sequence of its rows' values (a round: of all its rows'), else a sequence of rows; a
+    row holds the values of ``columns`` in that order.
     """
 
     train: Train
     columns: tuple[str, ...]
     unrolled: bool
     text: str
+    round: int = 1
+
+
+def cost(graph: Graph, rows: int) -> int:
+    """Roughly how many operations one step takes."""
+    batched = sum(node.batched for node in graph.active)
+    return max(1, len(graph.active) - batched + rows * batched)
 
 
 @lru_cache(maxsize=512)
-def trainer(graph: Graph, rows: int, optimizer: str, dialect: str) -> Trainer:
-    """The training loop of ``graph`` for batches of ``rows`` rows."""
-    operations = sum(1 for node in graph.active if node.batched) or 1
-    unrolled = rows * operations <= UNROLLED
-    writer = _Writer(graph, rows, unrolled)
+def trainer(graph: Graph, rows: int, optimizer: str, dialect: str, round: int = 1) -> Trainer:
+    """The training loop of ``graph`` for batches of ``rows`` rows, ``round`` batches at a time if those are few."""
+    step = cost(graph, rows)
+    unrolled = step <= UNROLLED
+    round = round if step * round <= UNROLLED else 1
+    writer = _Writer(graph, rows, unrolled, round)
     text = writer.function(optimizer, dialect)
     space = dict(KERNELS)
     exec(compile(text, "<generated training loop>", "exec"), space)  # noqa: S102 - made here from a checked graph
     train: Train = space["train"]  # type: ignore[assignment]
-    return Trainer(train, tuple(graph.nodes[index].id for index in writer.fed), unrolled, text)
+    return Trainer(train, tuple(graph.nodes[index].id for index in writer.fed), unrolled, text, round)
 
 
 @dataclass
@@ -71,6 +82,8 @@ class _Writer:
     graph: Graph
     rows: int
     unrolled: bool
+    round: int = 1
+    losses: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     known: dict[str, str] = field(default_factory=dict)
     indent: str = "        "
@@ -111,21 +124,29 @@ class _Writer:
         fields = OPTIMIZERS[optimizer].fields[dialect]
         parameters = [f"p{graph.index[name]}" for name in graph.parameters]
         head = f"def train({', '.join([*parameters, 'batches', 'keep', *fields])}):\n"
-        plain = [node for node in self.active if not node.batched and node.index != graph.loss]
-        for node in plain:
-            self._forward(node, None)
-        sums = self._rows() if graph.rows is not None and graph.rows != graph.loss else {}
-        self._unbatched_backward(sums)
-        self._update(optimizer, dialect)
+        for batch in range(self.round):
+            self.known.clear()
+            self._step(batch, optimizer, dialect)
+        if self.round > 1:
+            self.lines.append(f"{self.indent}keep(({', '.join(self.losses)}))")
         target = self._target() if self.fed else "_"
         body = "".join(f"{line}\n" for line in self.lines)
         result = ", ".join(parameters) + ("," if len(parameters) == 1 else "")
         return f"{head}    for {target} in batches:\n{body}    return ({result})\n"
 
+    def _step(self, batch: int, optimizer: str, dialect: str) -> None:
+        """One batch: forward, backward, update."""
+        for node in self.active:
+            if not node.batched and node.index != self.graph.loss:
+                self._forward(node, None)
+        sums = self._rows(batch) if self.graph.rows is not None else {}
+        self._unbatched_backward(sums)
+        self._update(optimizer, dialect)
+
     def _target(self) -> str:
         if not self.unrolled:
             return "batch"
-        names = [f"d{index}_{row}" for row in range(self.rows) for index in self.fed]
+        names = [f"d{index}_{row}" for row in range(self.rows * self.round) for index in self.fed]
         return ", ".join(names) + ("," if len(names) == 1 else "")
 
     # values and gradients by name
@@ -175,7 +196,7 @@ class _Writer:
 
     # the rows of a batch
 
-    def _rows(self) -> dict[tuple[int, int], str]:
+    def _rows(self, batch: int) -> dict[tuple[int, int], str]:
         """Forward and backward for every row; what each (node, operand place) hands to an operand without rows."""
         graph = self.graph
         batched = [node for node in self.active if node.batched]
@@ -187,7 +208,8 @@ class _Writer:
         outer = self.indent
         if not self.unrolled:
             self._open_loop()
-        for row in map(str, range(self.rows if self.unrolled else 1)):
+        first = batch * self.rows
+        for row in map(str, range(first, first + self.rows) if self.unrolled else range(1)):
             for node in batched:
                 self._forward(node, row)
             losses.append(self.known[f"{rows_name}_{row}"])
@@ -220,7 +242,16 @@ class _Writer:
     def _keep(self, total: str, count: float) -> None:
         mean = self.graph.nodes[self.graph.loss].op == "mean_rows" and count != 1
         loss = f"({total}) / {_literal(count)}" if mean else total
-        self.lines.append(f"{self.indent}keep({loss})")
+        self._kept(loss)
+
+    def _kept(self, loss: str) -> None:
+        if self.round == 1:
+            self.lines.append(f"{self.indent}keep({loss})")
+            return
+        if _PARAMETER.search(loss):
+            self.lines.append(f"{self.indent}l{len(self.losses)} = {loss}")
+            loss = f"l{len(self.losses)}"
+        self.losses.append(loss)
 
     def _row_backward(self, batched: list[Node], row: str, seed: str) -> dict[tuple[int, int], str]:
         graph = self.graph
@@ -255,7 +286,7 @@ class _Writer:
         """Add up the shares of everything without rows, in the order in which ``backpropagate`` visits them."""
         graph = self.graph
         self.gradients: dict[int, str] = {}
-        if graph.rows is None or graph.rows == graph.loss:
+        if graph.rows is None:
             self.gradients[graph.loss] = "1.0"
             self._loss_without_rows()
         for node in reversed(self.active):
@@ -280,15 +311,15 @@ class _Writer:
         loss = self.graph.nodes[self.graph.loss]
         if loss.op is not None:
             self._forward(loss, None)
-        self.lines.append(f"{self.indent}keep({self._value(loss.index, None)})")
+        self._kept(self._value(loss.index, None))
 
     def _update(self, optimizer: str, dialect: str) -> None:
-        """The optimiser's rule for every parameter that a gradient reaches; all gradients are read before."""
+        """The optimiser's rule for every parameter; a gradient that names parameters is worked out before any moves."""
         reached = [self.graph.index[name] for name in self.graph.parameters]
         texts: dict[int, str] = {}
         for index in reached:
             text = self.gradients.get(index, "0.0")
-            if len(reached) > 1 and not re.fullmatch(r"[agsv]\d\w*", text):  # its text may name other parameters
+            if _PARAMETER.search(text):
                 self.lines.append(f"{self.indent}u{index} = {text}")
                 text = f"u{index}"
             texts[index] = text

@@ -35,6 +35,8 @@ def _applied(operation: str, arguments: list[Term]) -> Term:
     if operation == "power":
         exponent = arguments[1].value if isinstance(arguments[1], Number) else 2.0
         return apply("square", arguments[0]) if exponent == 2 else apply("power", arguments[0], exponent=exponent)
+    if operation == "negative" and isinstance(arguments[0], Number):
+        return Number(-arguments[0].value)
     return apply(operation, *arguments)
 
 

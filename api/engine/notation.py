@@ -290,10 +290,9 @@ class MathML(Script):
 def _needs_dot(left: Term, right: Term) -> bool:
     """Letters stand side by side; a number on the right, or fractions, need the sign between them."""
     first = leading(right)
-    if isinstance(first, Number) or (isinstance(first, Apply) and first.operation == "partial"):
-        return True
     last = left.arguments[-1] if isinstance(left, Apply) and left.operation == "multiply" else left
-    return isinstance(last, Number) and isinstance(first, Apply) and first.operation == "divide"
+    fraction = isinstance(first, Apply) and first.operation in ("divide", "partial")
+    return isinstance(first, Number) or (fraction and not isinstance(last, Name))
 
 
 TEXT, LATEX, MATHML = Script(), Latex(), MathML(rounded)

@@ -3,8 +3,8 @@
     Term = Number(value) | Name(name) | Apply(operation, arguments, exponent)
 
 A tree explains, it never computes: numbers come from ``forward`` and ``backward``. Trees are built bottom up, with the
-few simplifications a person would make (``0 + x``, ``1 · x``, ``−(−x)``); longer than ``LONGEST`` operations they are
-not worth reading, and callers leave them out.
+few simplifications a person would make (``0 + x``, ``1 · x``, ``−(−x)``, ``x + x``); longer than ``LONGEST``
+operations they are not worth reading, and callers leave them out.
 """
 
 from __future__ import annotations
@@ -99,6 +99,9 @@ def _sum(operation: str, left: Term, right: Term) -> Term:
         return right if operation == "add" else _negative(right)
     if isinstance(left, Number) and isinstance(right, Number):
         return Number(left.value + right.value if operation == "add" else left.value - right.value)
+    (first, rest), (second, more) = _coefficient(left), _coefficient(right)
+    if rest is not None and more is not None and same(rest, more):
+        return _product(Number(first + second if operation == "add" else first - second), rest)
     if isinstance(right, Apply) and right.operation == "negative":
         return Apply("subtract" if operation == "add" else "add", (left, right.arguments[0]))
     return Apply(operation, (left, right))
@@ -154,6 +157,16 @@ def _negative(tree: Term) -> Term:
     if isinstance(tree, Apply) and tree.operation == "negative":
         return tree.arguments[0]
     return Apply("negative", (tree,))
+
+
+def same(left: Term, right: Term) -> bool:
+    """Whether both are written alike."""
+    if isinstance(left, Apply) and isinstance(right, Apply):
+        alike = left.operation == right.operation and left.exponent == right.exponent and left.size == right.size
+        return alike and all(map(same, left.arguments, right.arguments))
+    if isinstance(left, Name) and isinstance(right, Name):
+        return (left.name, left.row) == (right.name, right.row)
+    return isinstance(right, Number) and is_number(left, right.value)
 
 
 def leading(tree: Term) -> Term:

@@ -59,9 +59,9 @@ Q = TypeVar("Q", bound=Query)
 
 def query_of(request: Request, model: type[Q]) -> Q:
     """The query string's parameters; raises InvalidInput naming the parameter."""
-    if not request.scope["query_string"]:
-        return model()
     try:
+        if not request.scope["query_string"]:
+            return model()
         return model.model_validate(dict(request.query_params))
     except ValidationError as error:
         listed = [FieldError("", f"query parameter {item['loc'][0]}: {_lower(item['msg'])}") for item in error.errors()]

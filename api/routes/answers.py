@@ -16,7 +16,7 @@ from api.grading.compare import Reference, check
 from api.routes.bodies import read
 from api.routes.endpoint import router
 from api.routes.negotiation import MEDIA_TYPES, Kind, negotiate
-from api.routes.operations import BODY, json_of, operation
+from api.routes.operations import BODY, json_of, operation, ref
 from api.routes.runs import begun
 from api.routes.service import Service, service_of
 from api.routes.sessions import ARTICLE, at_revision
@@ -26,14 +26,7 @@ from api.training.session import Phase, Session
 routes = router()
 
 ANSWERS = {"values": {"yhat": [-0.116], "L": 4.477456}, "gradients": {"w1": -8.464}, "decimals": 3}
-CHECKED = json_of(
-    {
-        "anyOf": [
-            {"$ref": "#/components/schemas/Check"},
-            {"type": "array", "items": {"$ref": "#/components/schemas/Check"}},
-        ]
-    }
-)
+CHECKED = json_of({"anyOf": [ref(schemas.Check), {"type": "array", "items": ref(schemas.Check)}]})
 
 
 @dataclass(frozen=True, slots=True)

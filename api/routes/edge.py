@@ -48,10 +48,11 @@ PICTURE_POLICY = b"default-src 'none'; style-src 'unsafe-inline'"
 
 
 class Edge:
-    """The layer; ``allowed_hosts`` as in the settings, ``limit`` is the number of requests under way at once."""
+    """The layer; ``allowed_hosts`` and ``root_path`` as in the settings, ``limit`` requests may be under way at once."""
 
-    def __init__(self, app: ASGIApp, allowed_hosts: Iterable[str] = (), limit: int = 1000) -> None:
+    def __init__(self, app: ASGIApp, allowed_hosts: Iterable[str] = (), limit: int = 1000, root_path: str = "") -> None:
         self.app = app
+        self.root_path = root_path
         self.is_own_host = host_check(allowed_hosts)
         self.limit = limit
         self.under_way = 0
@@ -68,6 +69,8 @@ class Edge:
             self.under_way -= 1
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.root_path:
+            scope["root_path"] = self.root_path
         headed = scope["method"] == "HEAD"
         if headed:
             # A copy: the server keeps the original and so knows that no body follows.

@@ -13,6 +13,8 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
+from starlette._utils import get_route_path
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -31,6 +33,19 @@ class Endpoint(APIRoute):
             await response(scope, receive, send)
 
         self.app = answer
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or raise the 405 that names the methods of every route at this address, not only this one's."""
+        if scope["method"] not in self.methods:
+            path = get_route_path(scope)
+            here = [
+                route
+                for route in scope["router"].routes
+                if isinstance(route, Endpoint) and route.path_regex.match(path)
+            ]
+            methods = sorted({method for route in here for method in route.methods})
+            raise HTTPException(405, headers={"Allow": ", ".join([*methods, "HEAD"] if "GET" in methods else methods)})
+        await self.app(scope, receive, send)
 
 
 def router() -> APIRouter:

@@ -63,7 +63,7 @@ def _path(loc: Sequence[str | int], sent: Any, kind: str) -> tuple[str | int, ..
         if (isinstance(here, dict) and part in here) or (
             isinstance(here, list) and isinstance(part, int) and part < len(here)
         ):
-            here = here[part]  # type: ignore[call-overload, index]
+            here = here[part]
             path.append(part)
         elif kind == "missing" and place == len(loc) - 1:
             path.append(part)

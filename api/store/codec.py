@@ -10,7 +10,7 @@ import json
 import struct
 import sys
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -81,12 +81,12 @@ def _unpack_optional(raw: bytes) -> float | None:
     return None if raw == _ABSENT else float(_FLOAT.unpack(raw)[0])
 
 
-def encode_losses(losses: array[float]) -> bytes:
+def encode_losses(losses: Sequence[float]) -> bytes:
     """A run's losses, one float64 for each finished step."""
+    packed = array("d", losses)
     if sys.byteorder == "big":
-        losses = array("d", losses)
-        losses.byteswap()
-    return losses.tobytes()
+        packed.byteswap()
+    return packed.tobytes()
 
 
 def decode_losses(raw: bytes) -> array[float]:

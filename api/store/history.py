@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,21 +36,19 @@ def page(transaction: Transaction, base: Definition, now: Row, after: int, limit
 
 def thinned(transaction: Transaction, now: Row, points: int) -> list[tuple[int, float]]:
     """At most ``points`` losses of the line by step: the first, the last, and of the rest the extremes."""
-    steps: list[NDArray[np.int64]] = []
-    losses: list[NDArray[np.float64]] = []
-    for row, _, _ in _contributions(transaction, now, -1, EVERYTHING):
-        if row.action == "update":
-            steps.append(np.array([row.step - 1], dtype=np.int64))
-            losses.append(np.array([row.loss], dtype=np.float64))
-        for found in _slices(transaction, row, -1):
-            count = min(found.step_count, row.step - found.first_step)
-            steps.append(np.arange(found.first_step, found.first_step + count))
-            losses.append(np.array(codec.decode_losses(found.losses)[:count]))
-    if not steps:
-        return []
-    all_steps, all_losses = np.concatenate(steps), np.concatenate(losses)
-    chosen = _chosen(all_losses, points)
-    return list(zip(all_steps[chosen].tolist(), all_losses[chosen].tolist(), strict=True))
+    steps, losses = array("q"), array("d")
+    at = {"key": now.session_key, "revision": now.revision}
+    for action, origin, step, loss in transaction.rows(statements.losses, at | {"after": -1, "limit": EVERYTHING}):
+        if action == "update":
+            steps.append(step - 1)
+            losses.append(loss)
+            continue
+        inside = {"key": now.session_key, "revision": origin, "since": 0, "before": step}
+        for first, part in transaction.rows(statements.find_slice_losses, inside):
+            losses.extend(codec.decode_losses(part)[: step - first])
+            steps.extend(range(first, first + len(losses) - len(steps)))
+    chosen = _chosen(np.array(losses), points)
+    return [(steps[place], losses[place]) for place in chosen]
 
 
 def _contributions(transaction: Transaction, now: Row, after: int, limit: int) -> Iterator[tuple[Row, int, int]]:
@@ -97,15 +97,16 @@ def _inside(transaction: Transaction, base: Definition, row: Row, after: int, li
             )
 
 
-def _chosen(losses: NDArray[np.float64], points: int) -> NDArray[np.int64]:
+def _chosen(losses: NDArray[np.float64], points: int) -> list[int]:
+    """The places of the first, the last, and of each of equal parts between the least and the greatest."""
     count = len(losses)
     if count <= max(points, 2):
-        return np.arange(count)
-    buckets = max((points - 2) // 2, 0)
-    edges = np.linspace(1, count - 1, buckets + 1).astype(np.int64) if buckets else np.zeros(1, dtype=np.int64)
+        return list(range(count))
+    parts = (points - 2) // 2
     kept = {0, count - 1}
-    for start, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+    edges = np.linspace(1, count - 1, parts + 1).astype(np.int64).tolist() if parts > 0 else []
+    for start, end in pairwise(edges):
         part = losses[start:end]
         kept.add(start + int(np.argmin(np.nan_to_num(part, nan=np.inf))))
         kept.add(start + int(np.argmax(np.nan_to_num(part, nan=-np.inf))))
-    return np.array(sorted(kept), dtype=np.int64)
+    return sorted(kept)

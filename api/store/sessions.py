@@ -72,7 +72,9 @@ class Store:
         return await self._keeper.load(id)
 
     async def at_revision(self, stored: Stored, revision: int) -> Stored:
-        """The session as it was at a revision; raises NotFound."""
+        """The session as it was at a revision, also at one later than ``stored``'s; raises NotFound."""
+        if revision > stored.revision:  # perhaps committed since; a run's own revision is not before the run has ended
+            stored = await self._keeper.load(stored.id)
         if revision == stored.revision:
             return stored
         found = None

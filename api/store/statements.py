@@ -76,18 +76,16 @@ find_event = (
 
 # --- slices
 
+_slice_range = and_(
+    _at(slices),
+    slices.c.first_step < bindparam("before"),
+    slices.c.first_step + slices.c.step_count > bindparam("since"),
+)
 _slice_columns = [slices.c[name] for name in Slice._fields]
 insert_slice = insert(slices).values(_all(slices))
-find_slices = (
-    select(*_slice_columns)
-    .where(
-        _at(slices),
-        slices.c.first_step < bindparam("before"),
-        slices.c.first_step + slices.c.step_count > bindparam("since"),
-    )
-    .order_by(slices.c.first_step)
-)
+find_slices = select(*_slice_columns).where(_slice_range).order_by(slices.c.first_step)
 """The slices of a run that have steps of ``since <= step < before``."""
+find_slice_losses = select(slices.c.first_step, slices.c.losses).where(_slice_range).order_by(slices.c.first_step)
 find_slice = (
     select(*_slice_columns)
     .where(_at(slices), slices.c.first_step <= bindparam("step"))
@@ -126,41 +124,41 @@ line_to_step = _line_to_step()
 or to the beginning; of these the oldest four, oldest first."""
 
 
-def _contributions() -> Any:
-    def joined(table: Any, other: Any, column: str) -> ColumnElement[bool]:
-        return and_(table.c.session_key == other.c.session_key, table.c.revision == other.c[column])
+def _joined(table: Any, other: Any, column: str) -> ColumnElement[bool]:
+    return and_(table.c.session_key == other.c.session_key, table.c.revision == other.c[column])
 
-    present = events.alias("present")
+
+def _updates() -> Any:
+    """The line's rows that finished steps later than ``after``; few columns, since they are sorted."""
+    found = [events.c.session_key, events.c.revision, events.c.parent]
     enough = events.c.step > bindparam("after") + 1
-    line = (
-        select(*_columns(events))
-        .select_from(present.join(events, joined(events, present, "update_at")))
-        .where(_at(present), enough)
-        .cte("line", recursive=True)
-    )
-    parent = events.alias("parent")
-    before = (
-        select(*_columns(events))
-        .select_from(
-            line.join(parent, joined(parent, line, "parent")).join(events, joined(events, parent, "update_at"))
-        )
-        .where(enough)
-    )
-    line = line.union_all(before)
-    start = events.alias("start")
-    patches = events.alias("patches")
-    return (
-        select(*_columns(line), null().label("frame"), patches.c.settings, start.c.epoch, start.c.batch)
-        .select_from(
-            line.outerjoin(start, joined(start, line, "parent")).outerjoin(
-                patches, joined(patches, line, "settings_at")
-            )
-        )
-        .order_by(line.c.revision)
-        .limit(bindparam("limit"))
-    )
+    present, parent = events.alias("present"), events.alias("parent")
+    last = present.join(events, _joined(events, present, "update_at"))
+    line = select(*found).select_from(last).where(_at(present), enough).cte("line", recursive=True)
+    before = line.join(parent, _joined(parent, line, "parent")).join(events, _joined(events, parent, "update_at"))
+    line = line.union_all(select(*found).select_from(before).where(enough))
+    return select(line).order_by(line.c.revision).limit(bindparam("limit")).subquery()
+
+
+def _contributions() -> Any:
+    updates, start = _updates(), events.alias("start")
+    rows = updates.join(events, _joined(events, updates, "revision"))
+    rows = rows.outerjoin(start, _joined(start, events, "parent")).outerjoin(_patches, _patch)
+    columns = [*_columns(events), null().label("frame"), _patches.c.settings, start.c.epoch, start.c.batch]
+    return select(*columns).select_from(rows).order_by(events.c.revision)
 
 
 contributions = _contributions()
 """The rows of the line that finished steps later than ``after``, oldest first, with their settings and with the epoch
 and the batch of the row before."""
+
+
+def _losses() -> Any:
+    updates = _updates()
+    rows = updates.join(events, _joined(events, updates, "revision"))
+    columns = [events.c[name] for name in ("action", "origin", "step", "loss")]
+    return select(*columns).select_from(rows).order_by(events.c.revision)
+
+
+losses = _losses()
+"""The same rows with no more than a chart needs."""

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import math
 import time
-from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
 
-from api.engine.compiler import Trainer, trainer
+from api.engine.compiler import Trainer, cost, trainer
 from api.engine.errors import InvalidInput
 from api.training.definition import Definition
 from api.training.session import Phase, Position, Progress, Session, Snapshot
 
 STRETCH_STEPS = 4096
 """Steps in one stretch at most, so that any state inside is replayed quickly."""
-_FIRST_CHUNK = 64
-_CHUNK_SECONDS = 0.02
+_ENDLESS = 2**62
+_CHUNK_OPERATIONS = 100_000
+"""Operations that are run before the clock is looked at: some ten milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A piece of a run: ``losses`` has one float64 for each finished step, ``seconds`` is the time they took.
+    """A piece of a run: ``losses`` has one for each finished step, ``seconds`` is the time they took.
 
     ``stopped_by`` is None where the run may go on, else ``completed``, ``until`` or ``diverged``; in that last case
     ``end`` is the start of the step whose loss or gradient is not finite.
@@ -33,7 +33,7 @@ class Stretch:
 
     start: Snapshot
     end: Snapshot
-    losses: array[float]
+    losses: list[float]
     seconds: float
     stopped_by: str | None
 
@@ -81,20 +81,24 @@ def advance(
 ) -> Stretch:
     """Whole steps from ``snapshot`` on: just ``steps``, or towards ``goal`` for about ``seconds``, ``most`` at most."""
     if goal is None:
-        goal, seconds, most = Goal(snapshot.position.step + (steps or 0)), math.inf, steps or 0
+        goal, seconds, most = Goal(snapshot.position.step + (steps or 0)), math.inf, _ENDLESS
     started = time.perf_counter()
-    at, losses = snapshot, array("d")
+    at, losses = snapshot, list[float]()
     stopped = goal.reached(at.position)
-    chunk = _FIRST_CHUNK
+    most = _whole_epochs(definition, at.position, most)
+    chunk = max(1, _CHUNK_OPERATIONS // cost(definition.graph, definition.batch_size))
     while stopped is None and len(losses) < most and time.perf_counter() - started < seconds:
-        began = time.perf_counter()
         count = min(chunk, most - len(losses), _steps_to(definition, goal, at.position))
         at, more, stopped = _checked(definition, at, count, goal)
-        losses.extend(more)
+        losses = losses + more if losses else more
         stopped = stopped or goal.reached(at.position)
-        if time.perf_counter() - began < _CHUNK_SECONDS:
-            chunk *= 4
     return Stretch(snapshot, at, losses, time.perf_counter() - started, stopped)
+
+
+def _whole_epochs(definition: Definition, position: Position, most: int) -> int:
+    """``most`` without a begun epoch at the end: whole ones repeat in one loop."""
+    per_epoch = max(1, math.ceil(definition.row_count / definition.batch_size))
+    return most - most % per_epoch if position.batch == 1 and most > per_epoch else most
 
 
 def _steps_to(definition: Definition, goal: Goal, position: Position) -> int:
@@ -110,7 +114,7 @@ def _steps_to(definition: Definition, goal: Goal, position: Position) -> int:
 
 def _checked(
     definition: Definition, start: Snapshot, count: int, goal: Goal
-) -> tuple[Snapshot, Sequence[float], str | None]:
+) -> tuple[Snapshot, list[float], str | None]:
     """``count`` steps, or as many as there are before one is not finite or ``loss_below`` is met."""
     end, losses = train(definition, start, count)
     below = (goal.until or {}).get("loss_below")
@@ -119,14 +123,15 @@ def _checked(
         if met is not None and met + 1 < count:
             end, losses = train(definition, start, met + 1)
     stopped = "until" if below is not None and losses[-1] < below else None
-    if np.isfinite(losses).all() and all(map(math.isfinite, end.parameters.values())):
+    # a sum may overflow where no loss does: then every step is looked at in vain, which is slow but right
+    if math.isfinite(sum(losses)) and all(map(math.isfinite, end.parameters.values())):
         return end, losses, stopped
     return _until_not_finite(definition, start, len(losses), stopped)
 
 
 def _until_not_finite(
     definition: Definition, start: Snapshot, count: int, stopped: str | None
-) -> tuple[Snapshot, Sequence[float], str | None]:
+) -> tuple[Snapshot, list[float], str | None]:
     """Something in ``count`` steps was not finite: step, and see what."""
     session, losses = Session(definition, start), list[float]()
     for _ in range(count):
@@ -145,47 +150,50 @@ def train(definition: Definition, start: Snapshot, count: int) -> tuple[Snapshot
     position, progress, shuffled = start.position, start.progress, definition.document["shuffle"]
     while len(losses) < count:
         done = len(losses)
-        size, batches, many = _feed(definition, position, count - done, shuffled)
-        loop = _trainer(definition, size)
-        values = list(loop.train(*values, batches, losses.append, **definition.fields))
+        loop, batches, many = _feed(definition, position, count - done, shuffled)
+        keep = losses.append if loop.round == 1 else losses.extend
+        values = list(loop.train(*values, batches, keep, **definition.fields))
         position, progress = _moved(definition, position, progress, losses, done, many)
     parameters = dict(zip(definition.names, values, strict=True))
     return Snapshot(position, parameters, start.slots, progress), losses
 
 
-def _trainer(definition: Definition, rows: int) -> Trainer:
-    return trainer(definition.graph, rows, definition.optimizer["kind"], definition.optimizer["dialect"])
+def _trainer(definition: Definition, rows: int, round: int = 1) -> Trainer:
+    return trainer(definition.graph, rows, definition.optimizer["kind"], definition.optimizer["dialect"], round)
 
 
-def _feed(
-    definition: Definition, position: Position, left: int, shuffled: bool
-) -> tuple[int, Iterable[Sequence[float]] | Iterable[Sequence[Sequence[float]]], int]:
-    """The next batches of one size, up to the end of the epoch or over several epochs that repeat: (rows in each,
-    batches, how many)."""
+def _feed(definition: Definition, position: Position, left: int, shuffled: bool) -> tuple[Trainer, Iterable[Any], int]:
+    """The next batches of one size, up to the end of the epoch or over several epochs that repeat: (the loop to feed
+    them to, batches, how many)."""
     count, size = definition.row_count, definition.batch_size
     if not count:
-        return 0, repeat((), left), left
+        return _trainer(definition, 0), repeat((), left), left
     if count - position.offset < size:
         rows = count - position.offset
-        return rows, _packed(definition, position.epoch, position.offset, rows, 1), 1
+        loop = _trainer(definition, rows)
+        return loop, _packed(definition, loop, position, rows, 1), 1
     here = min(left, (count - position.offset) // size)
-    epochs = left // (count // size) if not shuffled and count % size == 0 and position.offset == 0 else 0
+    per_epoch = count // size
+    epochs = left // per_epoch if not shuffled and count % size == 0 and position.offset == 0 else 0
     if epochs > 1:
-        whole = _packed(definition, position.epoch, 0, size, count // size)
-        return size, chain.from_iterable(repeat(whole, epochs)), epochs * (count // size)
-    return size, _packed(definition, position.epoch, position.offset, size, here), here
+        loop = _trainer(definition, size, per_epoch)
+        whole = _packed(definition, loop, position, size, per_epoch)
+        return loop, chain.from_iterable(repeat(whole, epochs)), epochs * per_epoch
+    loop = _trainer(definition, size)
+    return loop, _packed(definition, loop, position, size, here), here
 
 
-def _packed(definition: Definition, epoch: int, offset: int, size: int, batches: int) -> list[Any]:
-    """``batches`` batches of ``size`` rows in the form that the compiled loop takes."""
-    loop, data = _trainer(definition, size), definition.data
+def _packed(definition: Definition, loop: Trainer, position: Position, size: int, batches: int) -> list[Any]:
+    """The next ``batches`` batches of ``size`` rows in the form that the compiled loop takes."""
+    data = definition.data
     assert data is not None  # only called with rows to feed
-    rows = list(definition.order(epoch)[offset : offset + size * batches])
+    rows = list(definition.order(position.epoch)[position.offset : position.offset + size * batches])
     columns = [data.columns.index(name) for name in loop.columns]
     numbers = data.rows[np.ix_(rows, columns)]
     if loop.unrolled:
-        return [tuple(flat) for flat in numbers.reshape(batches, size * len(columns)).tolist()]
-    return numbers.reshape(batches, size, len(columns)).tolist()
+        return [tuple(flat) for flat in numbers.reshape(batches // loop.round, -1).tolist()]
+    nested: list[Any] = numbers.reshape(batches, size, len(columns)).tolist()
+    return nested
 
 
 def _moved(

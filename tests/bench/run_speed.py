@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from array import array
 from collections.abc import Sequence
 
 from api.training.data import from_body
@@ -47,7 +46,7 @@ def measure() -> list[Ratio]:
 
 def run(definition: Definition, snapshot: Snapshot) -> Outcome:
     """Stretch after stretch until the goal is reached, as a session's run goes, without its store."""
-    goal, losses = Goal.of(snapshot.position, {"epochs": EPOCHS}), array("d")
+    goal, losses = Goal.of(snapshot.position, {"epochs": EPOCHS}), list[float]()
     stopped = None
     while stopped is None:
         stretch = advance(definition, snapshot, goal=goal)

@@ -12,10 +12,13 @@ from api.engine.forward import forward
 from api.engine.graph import Graph
 
 
-def trace(source: str, outputs: list[str] | None = None, **parameters: float) -> tuple[dict[str, float], dict[str, float]]:
+Numbers = dict[str, float]
+
+
+def trace(source: str, given: Numbers | None = None, **more: float) -> tuple[Numbers, Numbers]:
     """Values and gradients by node id of a formula without data."""
-    graph = build(source, (), outputs=outputs)
-    values = forward(graph, parameters, {})
+    graph = build(source, ())
+    values = forward(graph, (given or {}) | more, {})
     gradients = backpropagate(graph, values).of
     index = graph.index
     return (
@@ -52,8 +55,9 @@ def test_micrograd_readme() -> None:
 
 
 def test_karpathy_neuron() -> None:
-    """A. Karpathy, The spelled-out intro to neural networks and backpropagation: o = 0.7071, gradients −1.5, 1, 0.5, 0."""
-    values, gradients = trace("o = tanh(x1*w1 + x2*w2 + b)\nL = o", x1=2.0, x2=0.0, w1=-3.0, w2=1.0, b=6.8813735870195432)
+    """A. Karpathy, The spelled-out intro to neural networks: o = 0.7071 and the gradients −1.5, 1, 0.5, 0."""
+    start = {"x1": 2.0, "x2": 0.0, "w1": -3.0, "w2": 1.0, "b": 6.8813735870195432}
+    values, gradients = trace("o = tanh(x1*w1 + x2*w2 + b)\nL = o", start)
     assert round(values["o"], 4) == 0.7071
     assert [round(gradients[name], 4) for name in ("x1", "w1", "x2", "w2")] == [-1.5, 1.0, 0.5, 0.0]
 
@@ -69,7 +73,7 @@ def test_cs231n_examples() -> None:
 
 
 def test_mazur_two_layer_network() -> None:
-    """M. Mazur, A Step by Step Backpropagation Example: E = 0.298371109 and the updated weights at learning rate 0.5."""
+    """M. Mazur, A Step by Step Backpropagation Example: E = 0.298371109, and the new weights at learning rate 0.5."""
     source = """
         h1 = sigmoid(w1*0.05 + w2*0.10 + b1)
         h2 = sigmoid(w3*0.05 + w4*0.10 + b1)
@@ -79,13 +83,14 @@ def test_mazur_two_layer_network() -> None:
         E2 = 0.5*(0.99 - o2)**2
         E = E1 + E2
     """
-    start = dict(w1=0.15, w2=0.20, w3=0.25, w4=0.30, w5=0.40, w6=0.45, w7=0.50, w8=0.55, b1=0.35, b2=0.60)
-    values, gradients = trace(source, **start)
+    weights = [0.15, 0.20, 0.25, 0.30, 0.40, 0.45, 0.50, 0.55]
+    start = {f"w{place}": weight for place, weight in enumerate(weights, 1)} | {"b1": 0.35, "b2": 0.60}
+    values, gradients = trace(source, start)
     assert (round(values["o1"], 8), round(values["o2"], 8)) == (0.75136507, 0.77292847)
     assert round(values["E"], 9) == 0.298371109
     updated = {name: start[name] - 0.5 * gradients[name] for name in start}
-    printed = dict(w5=0.35891648, w6=0.408666186, w7=0.511301270, w8=0.561370121)
-    printed |= dict(w1=0.149780716, w2=0.19956143, w3=0.24975114, w4=0.29950229)
+    printed = {"w5": 0.35891648, "w6": 0.408666186, "w7": 0.511301270, "w8": 0.561370121}
+    printed |= {"w1": 0.149780716, "w2": 0.19956143, "w3": 0.24975114, "w4": 0.29950229}
     for name, number in printed.items():
         assert updated[name] == pytest.approx(number, abs=5e-9), name
 

@@ -22,7 +22,9 @@ def bits(values: Sequence[float]) -> list[bytes]:
     return [b"nan" if value != value else struct.pack("<d", value) for value in values]
 
 
-def stepped(graph: Graph, start: dict[str, float], batches: list[dict[str, list[float]]]) -> tuple[list[float], list[float]]:
+def stepped(
+    graph: Graph, start: dict[str, float], batches: list[dict[str, list[float]]]
+) -> tuple[list[float], list[float]]:
     parameters, losses = dict(start), []
     for batch in batches:
         values = forward(graph, parameters, batch)
@@ -33,7 +35,9 @@ def stepped(graph: Graph, start: dict[str, float], batches: list[dict[str, list[
     return list(parameters.values()), losses
 
 
-def compiled(graph: Graph, start: dict[str, float], batches: list[dict[str, list[float]]]) -> tuple[list[float], list[float]]:
+def compiled(
+    graph: Graph, start: dict[str, float], batches: list[dict[str, list[float]]]
+) -> tuple[list[float], list[float]]:
     size = len(batches[0]["x1"])
     loop = trainer(graph, size, "sgd", "torch")
     rows = [[[batch[name][row] for name in loop.columns] for row in range(size)] for batch in batches]

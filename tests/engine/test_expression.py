@@ -96,7 +96,7 @@ def test_python_keywords_are_names_like_any_other() -> None:
     ],
 )
 def test_what_is_no_formula_is_refused_with_line_and_column(source: str, line: int, column: int, says: str) -> None:
-    with pytest.raises(FormulaError, match=".") as caught:
+    with pytest.raises(FormulaError) as caught:
         build(source, ("x",))
     assert (caught.value.line, caught.value.column) == (line, column)
     assert says in caught.value.detail

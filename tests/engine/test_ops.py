@@ -46,7 +46,7 @@ def test_each_partial_agrees_with_central_differences(row: Operation) -> None:
 
 
 def test_a_planted_wrong_partial_is_caught() -> None:
-    assert not agrees(OPERATIONS["tanh"], lambda a, b, y, c: 1.0 - y, 0)
+    assert not agrees(OPERATIONS["tanh"], lambda _a, _b, y, _c: 1.0 - y, 0)
     assert not agrees(OPERATIONS["multiply"], PARTIALS["multiply"][1], 0)
 
 

@@ -107,7 +107,10 @@ def test_nothing_longer_than_40_characters_is_echoed() -> None:
 
 
 def test_null_is_the_same_as_leaving_out_except_where_it_says_something() -> None:
-    assert Ask({"model": None, "seed": None, "data": None, "title": None}).typed(CreateBody) == {"data": None, "title": None}
+    assert Ask({"model": None, "seed": None, "data": None, "title": None}).typed(CreateBody) == {
+        "data": None,
+        "title": None,
+    }
 
 
 def test_dotted_names_of_a_form_become_objects_and_lists() -> None:

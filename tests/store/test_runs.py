@@ -5,7 +5,7 @@ import sqlite3
 
 import pytest
 
-from api.engine.errors import NothingToUndo, RunInProgress, StaleRevision
+from api.engine.errors import NotFound, NothingToUndo, RunInProgress, StaleRevision
 from api.store import Key, Store, Stored
 from api.training.run import Stretch, advance, arrived
 from tests.store.conftest import Played
@@ -54,6 +54,8 @@ def test_while_a_run_goes_on_others_may_look_but_not_write(play: Played) -> None
                 for name in (id, stored.read_id):
                     looked = await store.load(name)
                     assert (looked.revision, looked.running) == (3, True)
+                    with pytest.raises(NotFound):
+                        await store.at_revision(looked, 4)
             ended = await store.end_run(stored, arrived(stored.session, stretch), {"steps_done": 10}, seconds=1.5)
         assert (ended.revision, ended.running, ended.run) == (4, False, {"steps_done": 10})
         assert ended.session.position.step == 11

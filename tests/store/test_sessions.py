@@ -235,6 +235,8 @@ def test_a_past_revision_is_as_it_was(play: Played) -> None:
         states.append(await rewind(store, id, 3))
         for state in states:
             assert seen(await store.at_revision(states[-1], state.revision)) == seen(state)
+        assert seen(await store.at_revision(first, 5)) == seen(states[5])
+        assert seen(await store.at_revision(first, len(states) - 1)) == seen(states[-1])
         for revision in (-1, len(states), 10**30):
             with pytest.raises(NotFound):
                 await store.at_revision(states[-1], revision)

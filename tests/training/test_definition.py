@@ -21,10 +21,16 @@ def test_nothing_given_is_the_article() -> None:
 def test_an_object_given_takes_the_defaults_of_its_own_kind_and_dialect() -> None:
     assert define({"optimizer": {}}).fields == {"learning_rate": 0.001}
     assert define({"optimizer": {"dialect": "keras"}}).fields == {"learning_rate": 0.01}
-    assert define({"initializer": {"kind": "normal"}}).document["initializer"] == {"kind": "normal", "mean": 0, "stddev": 0.05}
+    assert define({"initializer": {"kind": "normal"}}).document["initializer"] == {
+        "kind": "normal",
+        "mean": 0,
+        "stddev": 0.05,
+    }
 
 
-@pytest.mark.parametrize("body", [{"initializer": {"kind": "ones"}}, {"parameters": {"w1": 5}}, {"data": {"dataset": "article"}}])
+@pytest.mark.parametrize(
+    "body", [{"initializer": {"kind": "ones"}}, {"parameters": {"w1": 5}}, {"data": {"dataset": "article"}}]
+)
 def test_the_articles_parameters_are_for_the_article_alone(body: dict[str, object]) -> None:
     parameters = define(body).document["parameters"]
     assert parameters["w2"] != -0.048

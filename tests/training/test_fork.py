@@ -52,7 +52,11 @@ def test_other_data_starts_at_its_first_row() -> None:
 
 @pytest.mark.parametrize(
     ("changes", "pointer"),
-    [({"start": {"step": 1}}, "/changes/start"), ({"optimizer": {"lr": 1}}, "/changes/optimizer/lr"), ({"q": 1}, "/changes/q")],
+    [
+        ({"start": {"step": 1}}, "/changes/start"),
+        ({"optimizer": {"lr": 1}}, "/changes/optimizer/lr"),
+        ({"q": 1}, "/changes/q"),
+    ],
 )
 def test_changes_without_meaning_are_refused(changes: dict[str, object], pointer: str) -> None:
     with pytest.raises(InvalidInput) as caught:

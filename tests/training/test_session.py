@@ -120,7 +120,12 @@ def test_sum_reduction_adds_the_rows_up() -> None:
 def test_last_update_tells_before_gradient_and_after() -> None:
     update = step(article()).last_update
     assert update is not None
-    assert (update.loss, update.before["w1"], update.gradients["w1"], update.after["w1"]) == (4.477456, -0.017, -16.928, 0.8294)
+    assert (update.loss, update.before["w1"], update.gradients["w1"], update.after["w1"]) == (
+        4.477456,
+        -0.017,
+        -16.928,
+        0.8294,
+    )
 
 
 def test_restoring_gives_the_same_session() -> None:
@@ -134,7 +139,9 @@ def test_restoring_gives_the_same_session() -> None:
 
 def test_patching_changes_what_is_named_and_nothing_else() -> None:
     session = article()
-    changed = session.patch({"parameters": {"w1": 3}, "optimizer": {"learning_rate": 0.5}, "batch_size": 2, "title": "t"})
+    changed = session.patch(
+        {"parameters": {"w1": 3}, "optimizer": {"learning_rate": 0.5}, "batch_size": 2, "title": "t"}
+    )
     assert changed.parameters == {"w1": 3.0, "w2": -0.048, "b": 0.0}
     assert (changed.learning_rate, changed.batch_rows, changed.definition.document["title"]) == (0.5, (0, 1), "t")
     assert session.parameters["w1"] == -0.017
@@ -182,7 +189,9 @@ def test_a_diverged_session_can_be_read_and_takes_no_step() -> None:
 
 
 def test_without_data_every_step_is_an_epoch() -> None:
-    session = Session.start(define({"data": None, "model": {"kind": "expression", "source": "L = w*w"}, "parameters": {"w": 1}}))
+    session = Session.start(
+        define({"data": None, "model": {"kind": "expression", "source": "L = w*w"}, "parameters": {"w": 1}})
+    )
     assert (session.batch_rows, session.inputs, session.batches_per_epoch) == ((), {}, 1)
     session = step(session)
     assert session.position == Position(1, 2, 1, 0)
