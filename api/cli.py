@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -80,7 +81,8 @@ def serve(settings: Settings) -> int:
         # Bound before the large imports: a port that is taken is known at once, and callers may already queue.
         listener = socket.create_server((settings.host, settings.port), family=family, backlog=2048)
     except OSError as error:
-        return fail(f"cannot listen at {settings.host} port {settings.port}: {error.strerror or error}")
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error
+        return fail(f"cannot listen at {settings.host} port {settings.port}: {reason}")
     with listener:
         return answer(settings, listener)
 

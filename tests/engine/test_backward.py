@@ -11,7 +11,6 @@ from api.engine.builder import build
 from api.engine.forward import forward
 from api.engine.graph import Graph
 
-
 Numbers = dict[str, float]
 
 

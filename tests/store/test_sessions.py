@@ -288,6 +288,33 @@ def test_delete_leaves_nothing_behind(play: Played) -> None:
     file.close()
 
 
+def test_a_session_that_is_deleted_while_it_is_read_does_not_come_back(play: Played) -> None:
+    async def scenario(store: Store) -> None:
+        for pause in range(30):
+            stored = await store.create(article())
+            store._keeper.cache.evict(stored.read_id)
+            async with store.writing(stored.id) as newest:
+                store._keeper.cache.evict(stored.read_id)
+                reading = asyncio.create_task(store.load(stored.id))
+                await asyncio.sleep(pause * 1e-5)
+                await store.delete(newest)
+            await asyncio.gather(reading, return_exceptions=True)
+            with pytest.raises(NotFound):
+                await store.load(stored.id)
+
+    play(scenario)
+
+
+def test_an_older_revision_never_replaces_a_newer_one_in_memory(play: Played) -> None:
+    async def scenario(store: Store) -> None:
+        older = await store.create(article())
+        newer = await act(store, older.id, "forward")
+        store._keeper.cache.put(older)
+        assert await store.load(older.id) is newer
+
+    play(scenario)
+
+
 def test_eight_tasks_on_one_session_never_lose_or_double_a_step(play: Played) -> None:
     async def scenario(store: Store) -> None:
         id = (await store.create(article())).id

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import threading
 import time
+from contextlib import closing
 from dataclasses import dataclass
 
 import pytest
@@ -46,6 +47,36 @@ def test_a_change_alone_is_committed_where_it_stands(play: Played) -> None:
         log: list[tuple[int, str]] = []
         await store._keeper.writer.submit(Recorded(log))
         assert log[0][1] == "MainThread"
+
+    play(scenario)
+
+
+def test_every_transaction_takes_the_lock_at_its_beginning(play: Played) -> None:
+    async def scenario(store: Store) -> list[str]:
+        said: list[str] = []
+        stored = await store.create(article())
+        connection = store._keeper.writer._connection.connection.dbapi_connection
+        connection.set_trace_callback(said.append)  # type: ignore[union-attr]
+        await act(store, stored.id, "forward")
+        connection.set_trace_callback(None)  # type: ignore[union-attr]
+        return [statement.split()[0] for statement in said if "IMMEDIATE" not in statement] + said[:1]
+
+    assert play(scenario) == ["UPDATE", "INSERT", "COMMIT", "BEGIN IMMEDIATE"]
+
+
+def test_an_answer_leaves_after_its_commit(play: Played) -> None:
+    async def scenario(store: Store) -> None:
+        states = [await store.create(article()) for _ in range(12)]
+        with closing(sqlite3.connect(f"file:{play.path}?mode=ro", uri=True)) as other:
+
+            async def step(id: str) -> None:
+                for action in CYCLE:
+                    stored = await act(store, id, action)
+                    seen = other.execute("SELECT revision FROM sessions WHERE key = ?", (stored.place.key,)).fetchone()
+                    assert seen == (stored.revision,)
+
+            await step(states[0].id)
+            await asyncio.gather(*(step(stored.id) for stored in states[1:]))
 
     play(scenario)
 
