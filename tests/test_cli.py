@@ -50,7 +50,14 @@ def test_every_limit_is_a_setting() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["dance"], ["serve", "--prot", "1"], ["serve", "--port", "x"], ["serve", "--port", "99999"], ["migrate", "--port", "1"]],
+    [
+        [],
+        ["dance"],
+        ["serve", "--prot", "1"],
+        ["serve", "--port", "x"],
+        ["serve", "--port", "99999"],
+        ["migrate", "--port", "1"],
+    ],
 )
 def test_wrong_usage_has_status_2(arguments: list[str], tmp_path: Path) -> None:
     ended = run(tmp_path, *arguments)
@@ -85,9 +92,9 @@ def test_a_database_that_cannot_be_opened_is_said_so(tmp_path: Path) -> None:
 
 
 def test_importing_the_command_line_is_cheap() -> None:
-    code = "import sys, api.cli, api.settings; print([name for name in ('numpy', 'sqlalchemy', 'fastapi') if name in sys.modules])"
+    code = "import sys, api.cli, api.settings; print(*sys.modules)"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
-    assert ended.stdout.strip() == "[]"
+    assert not {"numpy", "sqlalchemy", "fastapi"} & set(ended.stdout.split())
 
 
 def test_a_session_is_found_again_after_a_restart(tmp_path: Path) -> None:

@@ -42,8 +42,9 @@ def numbers(value: Any) -> Any:
     return value
 
 
-Whole = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=LARGEST_WHOLE)]
-Count = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=LARGEST_WHOLE)]
+# The bounds stand before the validator, or the JSON schema would not have them.
+Whole = Annotated[int, Field(ge=0, le=LARGEST_WHOLE), BeforeValidator(_whole)]
+Count = Annotated[int, Field(ge=1, le=LARGEST_WHOLE), BeforeValidator(_whole)]
 NUMBERS_SCHEMA: dict[str, Any] = {
     "description": "A number or a nested, row-major list of numbers.",
     "anyOf": [{"type": "number"}, {"type": "array", "items": {}}],
@@ -240,7 +241,7 @@ class AnswersBody(Body):
     updated: dict[str, Any] | None = None
     rtol: Annotated[float, Field(ge=0)] | None = None
     atol: Annotated[float, Field(ge=0)] | None = None
-    decimals: Annotated[int, BeforeValidator(_whole), Field(ge=0, le=15)] | None = None
+    decimals: Annotated[int, Field(ge=0, le=15), BeforeValidator(_whole)] | None = None
 
 
 class CheckBody(Body):

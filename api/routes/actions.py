@@ -21,11 +21,13 @@ from api.routes.bodies import Ask, read
 from api.routes.endpoint import router
 from api.routes.negotiation import Kind, check_revision, expected_revisions, negotiate
 from api.routes.operations import acting
-from api.routes.service import Service, service_of
+from api.routes.service import Service, service_of, work_of
 from api.store import Key, Stored
 from api.training.session import Phase, Session
 
 routes = router()
+
+INLINE_WORK = 100_000  # operations in one step, beyond which another process does it, so that nobody else waits
 
 # What an action is done with: the service, the session as it stands, what was asked, the key to keep the answer under.
 Write = Callable[[Service, Stored, Ask, Key | None], Awaitable[Stored]]
@@ -67,7 +69,8 @@ def _step(action: str, change: Callable[[Session], Session]) -> Write:
     async def write(service: Service, stored: Stored, ask: Ask, key: Key | None) -> Stored:
         ask.typed(EmptyBody)
         started = perf_counter()
-        session = change(stored.session)
+        session = stored.session
+        session = await service.workers.call(change, session) if work_of(session) > INLINE_WORK else change(session)
         seconds = perf_counter() - started
         return await service.store.append(stored, action, session, seconds=seconds, key=key)
 
@@ -148,7 +151,7 @@ def key_of(request: Request, ask: Ask, kind: Kind) -> Key | None:
     """
     given = ask.key
     if given is None and kind is Kind.HTML and ask.is_form and ask.revision is not None:
-        given = f"form {ask.revision}"
+        given = f"form {ask.revision} {ask.fingerprint}"
     if given is None:
         return None
     scope = f"{request.method} {get_route_path(request.scope)}"

@@ -73,7 +73,7 @@ async def read(request: Request, limits: Limits) -> Ask:
 
     Raises BodyTooLarge, NotJSON, UnsupportedMediaType, LimitExceeded or InvalidInput.
     """
-    key = request.headers.get("idempotency-key")
+    key = check_key(request.headers.get("idempotency-key"))
     minimal = prefers_minimal(request)
     body = await read_bytes(request, limits.body_bytes)
     if not body.strip():

@@ -48,7 +48,7 @@ PICTURE_POLICY = b"default-src 'none'; style-src 'unsafe-inline'"
 
 
 class Edge:
-    """The layer; ``allowed_hosts`` and ``root_path`` as in the settings, ``limit`` requests may be under way at once."""
+    """The layer; ``allowed_hosts`` and ``root_path`` as in the settings, ``limit`` bounds the requests at once."""
 
     def __init__(self, app: ASGIApp, allowed_hosts: Iterable[str] = (), limit: int = 1000, root_path: str = "") -> None:
         self.app = app

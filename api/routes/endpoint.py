@@ -33,18 +33,17 @@ class Endpoint(APIRoute):
             await response(scope, receive, send)
 
         self.app = answer
+        self.verbs: set[str] = self.methods or set()
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or raise the 405 that names the methods of every route at this address, not only this one's."""
-        if scope["method"] not in self.methods:
+        if scope["method"] not in self.verbs:
             path = get_route_path(scope)
-            here = [
-                route
-                for route in scope["router"].routes
-                if isinstance(route, Endpoint) and route.path_regex.match(path)
-            ]
-            methods = sorted({method for route in here for method in route.methods})
-            raise HTTPException(405, headers={"Allow": ", ".join([*methods, "HEAD"] if "GET" in methods else methods)})
+            routes = [route for route in scope["router"].routes if isinstance(route, Endpoint)]
+            verbs = {verb for route in routes if route.path_regex.match(path) for verb in route.verbs}
+            raise HTTPException(
+                405, headers={"Allow": ", ".join(sorted(verbs | ({"HEAD"} if "GET" in verbs else set())))}
+            )
         await self.app(scope, receive, send)
 
 
@@ -56,7 +55,12 @@ def router() -> APIRouter:
 def include(app: FastAPI, *routers: APIRouter) -> None:
     """Add the routers' routes to an application, in order; the first match answers.
 
-    ``app.include_router`` would wrap each route once more, into the very handler that Endpoint avoids.
+    ``app.include_router`` would wrap each route once more, into the very handler that Endpoint avoids. What can be got
+    can also be got with ``.json`` at the end; where a path ends in a parameter, its handler takes the suffix off.
     """
-    for each in routers:
-        app.router.routes.extend(each.routes)
+    routes = [route for each in routers for route in each.routes if isinstance(route, Endpoint)]
+    app.router.routes.extend(routes)
+    for route in routes:
+        last = route.path.rpartition("/")[2]
+        if "GET" in route.verbs and "{" not in last and "." not in last:
+            app.router.routes.append(Endpoint(f"{route.path}.json", route.endpoint, include_in_schema=False))

@@ -58,11 +58,10 @@ def faults(error: ValidationError, model: type[BaseModel], sent: Any) -> tuple[F
 def _path(loc: Sequence[str | int], sent: Any, kind: str) -> tuple[str | int, ...]:
     """A location without the names of union members, which stand nowhere in the body."""
     path: list[str | int] = []
-    here = sent
+    here: Any = sent
     for place, part in enumerate(loc):
-        if (isinstance(here, dict) and part in here) or (
-            isinstance(here, list) and isinstance(part, int) and part < len(here)
-        ):
+        is_item = isinstance(here, list) and isinstance(part, int) and part < len(here)
+        if is_item or (isinstance(here, dict) and part in here):
             here = here[part]
             path.append(part)
         elif kind == "missing" and place == len(loc) - 1:

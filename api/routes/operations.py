@@ -61,6 +61,7 @@ PROBLEM_NAMES = {
     503: "The service or its database is busy.",
     507: "The database has no room left.",
 }
+CONTROL: Json = bodies.Control.model_json_schema(by_alias=True)["properties"]
 ALWAYS = (400, 404, 500, 503)
 BODY = (413, 415, 422)
 WRITE = (403, 409, 412, 507)
@@ -210,8 +211,11 @@ def _request_body(model: type[BaseModel], example: Json) -> Json:
     ref(model)
     name = model.__name__.removesuffix("Body") + "Request"
     _requests[name] = model
-    # A form's names are dotted and its values texts, so its schema is only that of an object.
-    form: Json = {"schema": {"type": "object", "additionalProperties": {"type": "string"}}, "example": _flat(example)}
+    # A form's names are dotted and its values texts, so its schema knows only what a name may begin with.
+    names = "|".join((*model.model_fields, *CONTROL))
+    known = {rf"^({names})(\..+)?$": {"type": "string"}}
+    fields: Json = {"type": "object", "patternProperties": known, "additionalProperties": False}
+    form: Json = {"schema": fields, "example": _flat(example)}
     typed = {"schema": {"$ref": REF.format(model=name)}, "example": example}
     return {"content": {"application/json": typed, **dict.fromkeys(FORM_TYPES, form)}}
 
@@ -251,5 +255,4 @@ def describe(app: FastAPI) -> Json:
 
 def _with_control(schema: Json, name: str) -> Json:
     """A body's schema as a request has it: the control fields beside its own."""
-    control = bodies.Control.model_json_schema(by_alias=True)["properties"]
-    return {**schema, "title": name, "properties": {**schema.get("properties", {}), **control}}
+    return {**schema, "title": name, "properties": {**schema.get("properties", {}), **CONTROL}}

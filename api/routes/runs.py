@@ -26,7 +26,7 @@ from api.routes.answering import ACTION_KINDS, answer_action, state_document
 from api.routes.endpoint import router
 from api.routes.negotiation import Kind, negotiate
 from api.routes.operations import TEXT, acting, json_of
-from api.routes.service import Service, service_of
+from api.routes.service import Service, service_of, work_of
 from api.routes.streams import Chunks, Stream, departure, event
 from api.store import Key, Stored
 from api.training.definition import Definition
@@ -92,13 +92,6 @@ def goal_of(session: Session, body: dict[str, Any], limits: Limits) -> Goal:
         if body.get(name) is not None and body[name] * each > most:
             raise LimitExceeded(f"one run does at most {most:,} steps", most, f"/{name}")
     return Goal.of(session.position, body)
-
-
-def work_of(session: Session) -> int:
-    """Roughly how many primitive operations one step is."""
-    return len(session.definition.graph.nodes) * max(
-        1, min(session.definition.batch_size, session.definition.row_count)
-    )
 
 
 class Course:

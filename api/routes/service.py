@@ -11,6 +11,7 @@ from api.routes.workers import Workers
 from api.settings import Settings
 from api.store import Store
 from api.training.limits import Limits
+from api.training.session import Session
 
 
 @dataclass(slots=True)
@@ -28,6 +29,12 @@ def service_of(request: Request) -> Service:
     """The service that a request came to."""
     service: Service = request.scope["app"].state.service
     return service
+
+
+def work_of(session: Session) -> int:
+    """Roughly how many primitive operations one step of a session is."""
+    definition = session.definition
+    return len(definition.graph.nodes) * max(1, min(definition.batch_size, definition.row_count))
 
 
 def root_of(request: Request) -> str:

@@ -135,6 +135,11 @@ def test_every_representation_has_a_tag_of_its_own(client: TestClient, session: 
     assert all(tag.startswith('"r0') for tag in tags)
 
 
+def test_an_idempotency_key_is_not_empty(client: TestClient, session: str) -> None:
+    for key in ("", "x" * 256):
+        assert client.post(f"{session}/forward", headers={"Idempotency-Key": key}).status_code == 422
+
+
 def test_little_is_answered_where_little_is_wanted(client: TestClient, session: str) -> None:
     answer = client.post(f"{session}/forward", json={"return": "minimal"})
     assert (answer.status_code, answer.content, answer.headers["etag"]) == (204, b"", '"r1"')

@@ -24,7 +24,11 @@ async def no_thing(request: Request) -> Response:
 
 def app() -> FastAPI:
     """An application with two endpoints at one address."""
-    made = FastAPI(exception_handlers={KeyError: lambda _request, _error: PlainTextResponse("none", 404)})
+
+    async def none(_request: Request, _error: Exception) -> Response:
+        return PlainTextResponse("none", 404)
+
+    made = FastAPI(exception_handlers={KeyError: none})
     include(made, routes)
     return made
 

@@ -30,6 +30,11 @@ def test_a_stale_form_is_a_412_page(client: TestClient, session: str) -> None:
     assert client.get(session).json()["revision"] == 1
 
 
+def test_another_form_of_the_same_stale_page_is_412_too(client: TestClient, session: str) -> None:
+    client.post(f"{session}/run", data={"revision": "0", "epochs": "1"}, headers=BROWSER)
+    assert client.post(f"{session}/run", data={"revision": "0", "epochs": "2"}, headers=BROWSER).status_code == 412
+
+
 def test_a_form_without_a_revision_is_stopped_by_the_phase(client: TestClient, session: str) -> None:
     assert client.post(f"{session}/forward", headers=BROWSER).status_code == 303
     assert client.post(f"{session}/forward", headers=BROWSER).status_code == 409

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,7 +29,9 @@ def event(listener: Listener) -> tuple[str, int, dict[str, Any]]:
     """The next event with data: its name, its id, its document."""
     while True:
         block = listener.until(b"\n\n").decode()
-        fields = dict(line.partition(": ")[::2] for line in block.splitlines() if ": " in line and not line.startswith(":"))
+        fields = dict(
+            line.partition(": ")[::2] for line in block.splitlines() if ": " in line and not line.startswith(":")
+        )
         if "data" in fields:
             return fields["event"], int(fields.get("id", -1)), json.loads(fields["data"])
 
@@ -111,7 +112,9 @@ def test_who_leaves_a_run_stops_it_at_the_last_committed_slice(session: str) -> 
             event(listener)
         status = 200
         while status != 409:  # until the run holds the session
-            status, _ = call("POST", f"{session}/undo", {"revision": 0}) if accept != "text/event-stream" else (409, None)
+            status, _ = (
+                call("POST", f"{session}/undo", {"revision": 0}) if accept != "text/event-stream" else (409, None)
+            )
             status = 409 if status == 412 else status
         listener.close()
         while True:

@@ -102,8 +102,7 @@ def test_tensor_is_one_named_schema(document: dict[str, Any]) -> None:
 def test_every_answer_is_what_its_schema_says(client: TestClient) -> None:
     session = client.post("/v1/sessions", json={"batch_size": 4}).headers["location"]
     states = [client.get(session)]
-    for action in ("forward", "backward", "update"):
-        states.append(client.post(f"{session}/{action}"))
+    states += [client.post(f"{session}/{action}") for action in ("forward", "backward", "update")]
     states += [
         client.post(f"{session}/run", json={"epochs": 2}),
         client.get(f"{session}?detail=ops&arrays=full&layout=true"),

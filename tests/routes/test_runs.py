@@ -40,7 +40,9 @@ def test_a_run_finishes_the_cycle_already_begun(client: TestClient, session: str
 @pytest.mark.parametrize(
     ("until", "steps"), [({"step": 3}, 3), ({"epoch": 2}, 6), ({"loss_below": 1e9}, 1), ({"step": 0}, 0)]
 )
-def test_a_run_stops_early_where_it_is_told(client: TestClient, session: str, until: dict[str, float], steps: int) -> None:
+def test_a_run_stops_early_where_it_is_told(
+    client: TestClient, session: str, until: dict[str, float], steps: int
+) -> None:
     state = client.post(f"{session}/run", json={"steps": 50, "until": until}).json()
     assert state["run"] == {"steps_done": steps, "stopped_by": "until"}
 
@@ -113,3 +115,13 @@ def test_while_a_run_goes_on_others_read_and_other_writes_are_409(tmp_path: Path
         assert answers[0][0] == 200
         assert answers[0][1]["run"] == {"steps_done": 1_000_000, "stopped_by": "completed"}
         assert call("GET", session)[1]["revision"] == 1
+
+
+def test_a_step_of_much_work_is_done_in_another_process_with_the_same_result(client: TestClient) -> None:
+    rows = [[0.001 * i, 0.002 * i] for i in range(10_000)]
+    body = {"data": {"columns": ["u", "v"], "rows": rows}, "batch_size": 10_000}
+    session = client.post("/v1/sessions", json={**body, "model": {"kind": "linear"}}).headers["location"]
+    stepped = [client.post(f"{session}/{action}").json() for action in ("forward", "backward", "update")][-1]
+    client.post(f"{session}/rewind", json={"step": 0})
+    ran = client.post(f"{session}/run", json={"steps": 1}).json()
+    assert ran["parameters"] == stepped["parameters"]
