@@ -32,6 +32,8 @@ UNROLLED = 600
 """Rows × operations up to which a batch's rows are unrolled."""
 _LONGEST_LINE = 160
 _PARAMETER = re.compile(r"\bp\d")
+_MOVES = re.compile(r"\b[pv]\d+\b")
+"""What has another value in the next batch of a round: parameters and values without rows."""
 _LETTER = re.compile(r"\b([abcy])\b")
 
 Batches = Iterable[Sequence[float]] | Iterable[Sequence[Sequence[float]]]
@@ -248,7 +250,7 @@ class _Writer:
         if self.round == 1:
             self.lines.append(f"{self.indent}keep({loss})")
             return
-        if _PARAMETER.search(loss):
+        if _MOVES.search(loss):
             self.lines.append(f"{self.indent}l{len(self.losses)} = {loss}")
             loss = f"l{len(self.losses)}"
         self.losses.append(loss)

@@ -47,6 +47,7 @@ BODIES = [
     SMALL | {"shuffle": True, "seed": 5, "batch_size": 4},
     {"data": None, "model": {"kind": "expression", "source": "L = (w - 3)**2"}},
     SMALL | {"model": {"kind": "expression", "source": "h = tanh(a*x1 + b*x2)\nL = (c*h + d - y)**2"}, "batch_size": 5},
+    SMALL | {"model": {"kind": "expression", "source": "k = a*a\nL = (w*x1 - y)**2*k + k*x2"}, "seed": 3},
 ]
 
 
