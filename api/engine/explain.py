@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping
 from functools import lru_cache
 
 from api.engine import terms
-from api.engine.expression import parse
 from api.engine.graph import Graph, Node, Role
 from api.engine.ops import OPERATIONS, RULES
 from api.engine.terms import Name, Number, Term, apply, differentiate
@@ -14,30 +14,42 @@ from api.engine.terms import Name, Number, Term, apply, differentiate
 BUILT_IN = {"mean_rows": "mean over the batch's rows", "sum_rows": "sum over the batch's rows"}
 
 
+_SIGNS: dict[type[ast.AST], str] = {
+    ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide", ast.Gt: "greater", ast.Lt: "less"
+}  # fmt: skip
+
+
 @lru_cache(maxsize=1024)
 def tree(formula: str) -> Term:
-    """The tree of a formula that stands in one of our own tables; names may be any."""
-    (assignment,) = parse(f"result = {formula}")
-    stack: list[Term] = []
-    for step in assignment.code:
-        if step.kind == "number":
-            stack.append(Number(float(step.text)))
-        elif step.kind == "name":
-            stack.append(Name(step.text))
-        else:
-            arguments = stack[-step.arity :]
-            del stack[-step.arity :]
-            stack.append(_applied(step.text, arguments))
-    return stack[0]
+    """The tree of a formula that stands in one of our own tables: signs, calls, comparisons and ``a if b > c else d``
+    as Python writes them; names and functions may be any."""
+    return _read(ast.parse(formula, mode="eval").body)
 
 
-def _applied(operation: str, arguments: list[Term]) -> Term:
-    if operation == "power":
-        exponent = arguments[1].value if isinstance(arguments[1], Number) else 2.0
-        return apply("square", arguments[0]) if exponent == 2 else apply("power", arguments[0], exponent=exponent)
-    if operation == "negative" and isinstance(arguments[0], Number):
-        return Number(-arguments[0].value)
-    return apply(operation, *arguments)
+def _read(node: ast.expr) -> Term:
+    match node:
+        case ast.Constant(value=int() | float() as value):
+            return Number(float(value))
+        case ast.Name(id=name):
+            return Name(name)
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            inner = _read(operand)
+            return Number(-inner.value) if isinstance(inner, Number) else apply("negative", inner)
+        case ast.BinOp(left=left, op=ast.Pow(), right=right):
+            return _power(_read(left), _read(right))
+        case ast.BinOp(left=left, op=sign, right=right) | ast.Compare(left=left, ops=[sign], comparators=[right]):
+            return apply(_SIGNS[type(sign)], _read(left), _read(right))
+        case ast.Call(func=ast.Name(id=function), args=arguments):
+            return apply(function, *map(_read, arguments))
+        case ast.IfExp(test=test, body=then, orelse=otherwise):
+            return apply("where", _read(test), _read(then), _read(otherwise))
+    raise ValueError(f"no formula of a table: {ast.unparse(node)}")
+
+
+def _power(base: Term, exponent: Term) -> Term:
+    if not isinstance(exponent, Number):
+        return apply("power", base, exponent)
+    return apply("square", base) if exponent.value == 2 else apply("power", base, exponent=exponent.value)
 
 
 def named_formula(graph: Graph, node: Node) -> Term | None:

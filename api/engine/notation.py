@@ -6,65 +6,20 @@ several letters stands upright.
 
 from __future__ import annotations
 
-import math
+import re
 from collections.abc import Callable, Sequence
 from html import escape
 from typing import NamedTuple
 
+from api.engine.spelling import GREEK, Spelling, exact, rounded, spelling
 from api.engine.terms import Apply, Name, Number, Term, leading
 
-_GREEK_WORDS = (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau phi chi psi omega"
-)
-GREEK = dict(zip(_GREEK_WORDS.split(" "), "αβγδεζηθικλμνξπρστφχψω", strict=True))
-SYMBOLS = {"learning_rate": "η"}
-"""Fields of optimisers that have a letter of their own."""
-_SUM, _PRODUCT, _UNARY, _POWER, _ATOM = 1, 2, 3, 4, 9
+__all__ = ["LATEX", "MATHML", "TEXT", "Piece", "Script", "Spelling", "exact", "markup", "rounded", "spelling"]
+
+_CASES, _SUM, _PRODUCT, _UNARY, _POWER, _ATOM = 0, 1, 2, 3, 4, 9
+_SIMPLE = re.compile(r"[\w.]+")
 _RELATIONS = {"greater": ">", "less": "<"}
 _INFIX = {"add": ("+", _SUM), "subtract": ("−", _SUM), "multiply": ("·", _PRODUCT)}
-
-
-class Spelling(NamedTuple):
-    """A name's parts: ``base`` as it is set, whether it wears a hat, and what stands below it."""
-
-    base: str
-    hat: bool
-    below: str
-
-
-def spelling(name: str) -> Spelling:
-    """The parts of ``name``; an operation's node ``yhat:1`` keeps its number in brackets."""
-    name, _, part = name.partition(":")
-    if name in SYMBOLS:
-        return Spelling(SYMBOLS[name], False, "")
-    base, below = name, ""
-    if "_" in name.strip("_"):
-        head, _, tail = name.partition("_")
-        if head and all(piece.isdigit() for piece in tail.split("_")):
-            base, below = head, tail.replace("_", ",")
-    stem = base.rstrip("0123456789")
-    if stem and stem != base and "_" not in stem:
-        below = ",".join(filter(None, (base[len(stem) :], below)))
-        base = stem
-    hat = len(base) > 3 and base.endswith("hat")
-    base = base[:-3] if hat else base
-    if part:
-        below = ",".join(filter(None, (below, f"({part})")))
-    return Spelling(GREEK.get(base, base), hat, below)
-
-
-def exact(value: float) -> str:
-    """The shortest decimal that reads back as ``value``; integers without a point."""
-    if not math.isfinite(value):
-        return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
-    return str(int(value)) if value == int(value) and abs(value) < 1e16 else repr(value)
-
-
-def rounded(value: float, digits: int = 6) -> str:
-    """``value`` to ``digits`` significant digits; integers without a point."""
-    if not math.isfinite(value) or (value == int(value) and abs(value) < 1e9):
-        return exact(value)
-    return exact(float(f"{value:.{digits}g}"))
 
 
 class Piece(NamedTuple):
@@ -103,16 +58,28 @@ class Script:
         if operation == "negative":
             return Piece(self.minus(self._wrapped(arguments[0], _PRODUCT)), _UNARY)
         if operation in ("square", "power"):
-            exponent = 2.0 if tree.exponent is None else tree.exponent
-            return Piece(self.power(self._wrapped(arguments[0], _ATOM), self.number(self.format(exponent))), _POWER)
+            return Piece(self.power(self._wrapped(arguments[0], _ATOM), self._exponent(tree)), _POWER)
         if operation in _RELATIONS:
-            inside = self.infix(_RELATIONS[operation], *(self._piece(one).text for one in arguments))
-            return Piece(self.bracket(inside, "[]"), _ATOM)
+            return Piece(self.bracket(self._relation(tree), "[]"), _ATOM)
+        if operation == "where":
+            condition, *choices = arguments
+            assert isinstance(condition, Apply)
+            return self.cases(self._relation(condition), *map(self.write, choices))
+        if operation == "at":
+            return self.at(self.write(arguments[0]), [self.write(one) for one in arguments[1:]])
         if operation == "partial":
             return self.partial(*(self.write(one) for one in arguments))
         if operation in ("sum_rows", "mean_rows"):
             return self.over_rows(operation, self._wrapped(arguments[0], _PRODUCT), self._piece(arguments[0]).text)
         return Piece(self.call(operation, [self.write(one) for one in arguments]), _ATOM)
+
+    def _exponent(self, tree: Apply) -> str:
+        if len(tree.arguments) == 2:
+            return self.write(tree.arguments[1])
+        return self.number(self.format(2.0 if tree.exponent is None else tree.exponent))
+
+    def _relation(self, tree: Apply) -> str:
+        return self.infix(_RELATIONS[tree.operation], *(self._piece(one).text for one in tree.arguments))
 
     def _infix(self, operation: str, left: Term, right: Term) -> Piece:
         sign, binds = _INFIX[operation]
@@ -149,7 +116,7 @@ class Script:
         return f"-{text}"
 
     def power(self, base: str, exponent: str) -> str:
-        return f"{base}**{exponent if exponent.replace('.', '').isdigit() else f'({exponent})'}"
+        return f"{base}**{exponent if _SIMPLE.fullmatch(exponent) else f'({exponent})'}"
 
     def fraction(self, above: Piece, below: Piece) -> Piece:
         over = self.bracket(above.text) if above.binds < _PRODUCT else above.text
@@ -163,7 +130,14 @@ class Script:
         return f"{function}({', '.join(arguments)})"
 
     def partial(self, above: str, below: str) -> Piece:
-        return Piece(f"d{above}/d{below}", _ATOM)
+        return Piece(f"d{above}/d{below}", _POWER)
+
+    def cases(self, condition: str, then: str, otherwise: str) -> Piece:
+        return Piece(f"{then} if {condition} else {otherwise}", _CASES)
+
+    def at(self, text: str, place: Sequence[str]) -> Piece:
+        """``text`` at a place, given by a name or by its coordinates."""
+        return Piece(f"{text} at {place[0] if len(place) == 1 else self.bracket(', '.join(place))}", _CASES)
 
     def over_rows(self, operation: str, wrapped: str, plain: str) -> Piece:
         del wrapped
@@ -179,7 +153,7 @@ class Latex(Script):
     """Formulas as LaTeX for mathematics mode, with nothing beyond amsmath."""
 
     def name(self, name: Name) -> str:
-        base, hat, below = spelling(name.name)
+        base, hat, below = spelling(name.letter or name.name)
         greek = next((f"\\{word}" for word, letter in GREEK.items() if letter == base), base)
         text = greek if len(base) == 1 else r"\mathrm{" + base.replace("_", r"\_") + "}"
         below = ",".join(filter(None, (below, name.row)))
@@ -208,13 +182,25 @@ class Latex(Script):
             return rf"\sqrt{{{inside}}}"
         if function == "abs":
             return rf"\left|{inside}\right|"
+        if function == "norm":
+            return rf"\left\lVert {inside} \right\rVert"
         known = {"sigmoid": r"\sigma", "maximum": r"\max", "minimum": r"\min", "identity": ""}
         builtin = {"exp", "log", "tanh", "sin", "cos"}
         head = known.get(function, rf"\{function}" if function in builtin else rf"\operatorname{{{function}}}")
         return rf"{head}\left({inside}\right)" if head else inside
 
     def partial(self, above: str, below: str) -> Piece:
-        return Piece(rf"\frac{{\partial {above}}}{{\partial {below}}}", _ATOM)
+        return Piece(rf"\frac{{\partial {above}}}{{\partial {below}}}", _POWER)
+
+    def cases(self, condition: str, then: str, otherwise: str) -> Piece:
+        lines = rf"{then} & \text{{if }} {condition} \\ {otherwise} & \text{{otherwise}}"
+        return Piece(rf"\begin{{cases}} {lines} \end{{cases}}", _CASES)
+
+    def at(self, text: str, place: Sequence[str]) -> Piece:
+        return Piece(rf"\left. {text} \right|_{{{self._place(place)}}}", _POWER)
+
+    def _place(self, place: Sequence[str]) -> str:
+        return place[0] if len(place) == 1 else self.bracket(", ".join(place))
 
     def over_rows(self, operation: str, wrapped: str, plain: str) -> Piece:
         del plain
@@ -234,7 +220,7 @@ class MathML(Script):
         return f"<mn>{text.replace('Infinity', '∞')}</mn>"
 
     def name(self, name: Name) -> str:
-        base, hat, below = spelling(name.name)
+        base, hat, below = spelling(name.letter or name.name)
         text = f"<mi>{escape(base)}</mi>"
         if hat:
             text = f'<mover accent="true">{text}<mo>^</mo></mover>'
@@ -270,13 +256,24 @@ class MathML(Script):
             return f"<msqrt>{inside}</msqrt>"
         if function == "abs":
             return f"<mrow><mo>|</mo>{inside}<mo>|</mo></mrow>"
+        if function == "norm":
+            return f"<mrow><mo>‖</mo>{inside}<mo>‖</mo></mrow>"
         if function == "identity":
             return inside
         head = {"sigmoid": "σ", "maximum": "max", "minimum": "min"}.get(function, function)
         return f"<mrow><mi>{head}</mi><mo>&#8289;</mo><mo>(</mo>{inside}<mo>)</mo></mrow>"  # function application
 
     def partial(self, above: str, below: str) -> Piece:
-        return Piece(f"<mfrac><mrow><mo>∂</mo>{above}</mrow><mrow><mo>∂</mo>{below}</mrow></mfrac>", _ATOM)
+        return Piece(f"<mfrac><mrow><mo>∂</mo>{above}</mrow><mrow><mo>∂</mo>{below}</mrow></mfrac>", _POWER)
+
+    def cases(self, condition: str, then: str, otherwise: str) -> Piece:
+        rows = ((then, f"<mtext>if </mtext>{condition}"), (otherwise, "<mtext>otherwise</mtext>"))
+        table = "".join(f"<mtr><mtd>{value}</mtd><mtd>{when}</mtd></mtr>" for value, when in rows)
+        return Piece(f"<mrow><mo>{{</mo><mtable>{table}</mtable></mrow>", _CASES)
+
+    def at(self, text: str, place: Sequence[str]) -> Piece:
+        where = place[0] if len(place) == 1 else self.bracket("<mo>,</mo>".join(place))
+        return Piece(f"<msub><mrow>{text}<mo>|</mo></mrow><mrow>{where}</mrow></msub>", _POWER)
 
     def over_rows(self, operation: str, wrapped: str, plain: str) -> Piece:
         del plain

@@ -59,15 +59,21 @@ class Number(Term):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Name(Term):
-    """A quantity by its name; ``row`` is the index of one example, as it is to be written."""
+    """A quantity by its name; ``row`` is the index of one example, as it is to be written, ``letter`` what stands for
+    the name where formulas are set rather than typed."""
 
     name: str
     row: str = ""
+    letter: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Apply(Term):
-    """An operation on terms; ``exponent`` is a power's. ``partial`` is ∂(first)/∂(second), ``sum_rows`` is Σᵢ."""
+    """An operation on terms; ``exponent`` is a power's where it is constant, else the power has two arguments.
+
+    Besides the primitive operations: ``partial`` is ∂(first)/∂(second), ``sum_rows`` is Σᵢ, ``where`` is the second
+    argument if the first holds, else the third, ``at`` is the first at the place that the others name.
+    """
 
     operation: str
     arguments: tuple[Term, ...]
