@@ -21,6 +21,8 @@ from pydantic import (
 )
 
 from api.engine.initializers import INITIALIZERS
+from api.engine.optimizers import DIALECTS, OPTIMIZERS
+from api.engine.schedules import SCHEDULES
 from api.engine.wording import shown
 
 LARGEST_WHOLE = 2**53 - 1  # the largest integer that every JSON reader keeps
@@ -62,7 +64,7 @@ class Body(BaseModel):
 
 
 # Fields in which null says something; elsewhere it is the same as leaving the field out.
-_NULL_MEANS = frozenset({"data", "split", "title"})
+_NULL_MEANS = frozenset({"clip", "data", "split", "title"})
 
 
 def given(body: BaseModel) -> dict[str, Any]:
@@ -123,18 +125,71 @@ class LossBody(Body):
     reduction: Literal["mean", "sum"] | None = None
 
 
-class OptimizerBody(Body):
-    """The rule that turns gradients into new parameters."""
+class ClipBody(Body):
+    """The bound that gradients are clipped to: of the norm of all together, or of each one's size."""
 
-    kind: Literal["sgd"] | None = None
-    dialect: Literal["torch"] | None = None
+    norm: float | None = None
+    value: float | None = None
+
+
+class OptimizerBody(Body):
+    """The rule that turns gradients into new parameters; which numbers apply depends on kind and dialect."""
+
+    kind: Annotated[str, Field(json_schema_extra={"enum": list(OPTIMIZERS)})] | None = None
+    dialect: Annotated[str, Field(json_schema_extra={"enum": list(DIALECTS)})] | None = None
+    """Whose formula and defaults: PyTorch's, Keras's, or the article's."""
     learning_rate: float | None = None
+    momentum: float | None = None
+    dampening: float | None = None
+    nesterov: bool | None = None
+    rho: float | None = None
+    """The decay of rmsprop and adadelta."""
+    beta1: float | None = None
+    beta2: float | None = None
+    epsilon: float | None = None
+    momentum_decay: float | None = None
+    weight_decay: float | None = None
+    clip: ClipBody | None = None
+    """Null for none."""
 
 
 class ScheduleBody(Body):
-    """How the learning rate changes with the steps."""
+    """How the learning rate changes with the epochs or updates; which fields apply depends on the kind."""
 
-    kind: Literal["constant"] | None = None
+    kind: Annotated[str, Field(json_schema_extra={"enum": list(SCHEDULES)})] | None = None
+    every: Annotated[str, Field(json_schema_extra={"enum": ["epoch", "update"]})] | None = None
+    gamma: float | None = None
+    step_size: Whole | None = None
+    milestones: list[Whole] | None = None
+    start_factor: float | None = None
+    end_factor: float | None = None
+    total_iters: Whole | None = None
+    warmup_iters: Whole | None = None
+    power: float | None = None
+    t_max: Whole | None = None
+    t_0: Whole | None = None
+    t_mult: Whole | None = None
+    eta_min: float | None = None
+    mode: str | None = None
+    factor: float | None = None
+    patience: Whole | None = None
+    threshold: float | None = None
+    threshold_mode: str | None = None
+    cooldown: Whole | None = None
+    min_lr: float | None = None
+    eps: float | None = None
+    max_lr: float | None = None
+    step_size_up: Whole | None = None
+    step_size_down: Whole | None = None
+    total_steps: Whole | None = None
+    pct_start: float | None = None
+    anneal_strategy: str | None = None
+    div_factor: float | None = None
+    final_div_factor: float | None = None
+    three_phase: bool | None = None
+    decay_rate: float | None = None
+    decay_steps: float | None = None
+    staircase: bool | None = None
 
 
 class InitializerBody(Body):

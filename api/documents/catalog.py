@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from api.documents.updates import rule_document
+from api.engine.descent import CLIPS, rule_of
+from api.engine.fields import NEEDED, Field
 from api.engine.initializers import INITIALIZERS
 from api.engine.losses import LOSSES
 from api.engine.ops import OPERATIONS
 from api.engine.optimizers import OPTIMIZERS
+from api.engine.rules import Dialect
+from api.engine.schedules import EVERY, SCHEDULES
 from api.training.datasets import DATASETS
-from api.training.definition import SCHEDULES
 from api.training.models import MODELS
 
 
@@ -39,21 +43,49 @@ def catalog() -> dict[str, Any]:
             {
                 "kind": row.kind,
                 "title": row.title,
-                "slots": list(row.slots),
-                "dialects": {
-                    dialect: {
-                        "defaults": dict(row.fields[dialect]),
-                        "rule": [{"symbol": one.symbol, "formula": one.formula, "latex": one.latex} for one in lines],
-                    }
-                    for dialect, lines in row.rule.items()
-                },
+                "dialects": {name: _dialect(row.kind, name, dialect) for name, dialect in row.dialects.items()},
                 "source": row.source,
             }
             for row in OPTIMIZERS.values()
         ],
-        "schedules": [{"kind": kind, "fields": []} for kind in SCHEDULES],
+        "clip": {name: rule_document(rule_of("sgd", "torch", clip=name))[:-1] for name in CLIPS},
+        "schedules": [
+            {
+                "kind": row.kind,
+                "title": row.title,
+                "fields": {field.name: _field(field) for field in ((EVERY, *row.fields) if row.fields else ())},
+                "latex": row.latex,
+                "source": row.source,
+            }
+            for row in SCHEDULES.values()
+        ],
         "initializers": [
             {"kind": row.kind, "defaults": row.defaults, "latex": row.formula, "source": row.source}
             for row in INITIALIZERS.values()
         ],
+    }
+
+
+def _dialect(kind: str, name: str, dialect: Dialect) -> dict[str, Any]:
+    """An optimiser in one dialect: its rule, and that with weight decay where it has one that is off by default."""
+    rule = rule_of(kind, name, bool(dialect.defaults.get("weight_decay")))
+    decays = "weight_decay" in dialect.defaults
+    lines = rule_document(rule)
+    return {
+        "defaults": dict(dialect.defaults),
+        "slots": {slot: rule.born(slot) for slot in rule.slots},
+        "rule": lines,
+        "latex": r"\begin{gathered} " + r" \\ ".join(line["latex"] for line in lines) + r" \end{gathered}",
+        "with_weight_decay": rule_document(rule_of(kind, name, True)) if decays else None,
+    }
+
+
+def _field(field: Field) -> dict[str, Any]:
+    """A field's default, or that it is needed, and what it may be."""
+    needed = field.default is NEEDED
+    return {
+        "needed": needed,
+        "default": None if needed else field.default,
+        "type": {"wholes": "whole numbers", "whole": "whole number"}.get(field.kind, field.kind),
+        "choices": list(field.choices) or None,
     }

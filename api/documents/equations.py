@@ -7,19 +7,19 @@ item per row where there are several rows; in MathML it starts with its = sign (
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from api.documents.graph import edge_partials, plan
 from api.documents.state import Stored
 from api.documents.tensors import tensor
+from api.documents.updates import explained
 from api.engine import terms
-from api.engine.explain import named_formula, named_partial, rows_indexed, tree, with_numbers
+from api.engine.explain import named_formula, named_partial, rows_indexed, with_numbers
 from api.engine.forward import Value
 from api.engine.graph import Graph, Node
 from api.engine.notation import LATEX, MATHML, TEXT, Script, exact, markup, rounded
-from api.engine.optimizers import OPTIMIZERS
 from api.engine.terms import Apply, Name, Number, Term, apply
 from api.training.session import Session
 
@@ -243,15 +243,10 @@ def _updated(session: Session) -> list[Line]:
     if update is None or session.values is not None:
         return []
     graph, lines = session.definition.graph, []
-    rule = OPTIMIZERS[update.optimizer["kind"]].rule[update.optimizer["dialect"]]
     loss = graph.nodes[graph.loss].id
-    for name, before in update.before.items():
-        symbols: Mapping[str, Term] = {"w": Name(name), "g": _partial(loss, name)}
-        known = {**update.optimizer, "w": before, "g": update.gradients[name]}
-        for line, value in zip(rule, update.terms[name], strict=True):
-            formula = tree(line.formula)
-            left = Name(name if line.symbol == "w" else line.symbol)
-            right = terms.substitute(formula, symbols)
-            lines.append(Line(f"updated.{name}", left, right, [with_numbers(formula, known)], value, assigned=True))
-            known[line.symbol] = value
+    for name in update.before:
+        lines += [
+            Line(f"updated.{name}", one.left, one.right, [one.substituted], one.value, assigned=True)
+            for one in explained(update, name, loss)
+        ]
     return lines

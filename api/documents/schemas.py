@@ -123,6 +123,8 @@ class LastUpdate(Document):
     epoch: int
     batch: int
     loss: float | NonFinite
+    learning_rate: float | NonFinite
+    """The rate that was in force."""
     parameters: dict[str, ParameterUpdate]
 
 
@@ -133,8 +135,9 @@ class Optimizer(Document):
 
     kind: str
     dialect: str
-    learning_rate: float
-    slots: dict[str, Any]
+    learning_rate: float | None
+    """The base rate, which the schedule changes; null for a rule without one."""
+    slots: dict[str, dict[str, Tensor]]
 
 
 class Warning_(Document):
@@ -190,6 +193,8 @@ class State(Document):
     gradients: dict[str, Tensor] | None
     graph: Graph
     chain_rule: dict[str, ChainRule] | None
+    learning_rate: float | NonFinite
+    """The rate in force at this step, as the schedule has it."""
     optimizer: Optimizer
     last_update: LastUpdate | None
     warnings: list[Warning_]

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
 from typing import Any, Protocol
 
 import pydantic_core
 
 from api.documents.graph import chain_rule, edge_partials, graph_document
 from api.documents.tensors import LONG, SHORT, tensor
-from api.engine.explain import tree, with_numbers
-from api.engine.notation import LATEX, TEXT
-from api.engine.optimizers import OPTIMIZERS
-from api.engine.terms import Apply, Name, Term, substitute
-from api.training.session import Session, Update
+from api.documents.updates import last_update
+from api.training.session import Session
 
 Document = dict[str, Any]
 GROWN = 100.0
@@ -88,8 +83,9 @@ def state(
         "gradients": session.gradients,
         "graph": graph_document(session, detail, short, partials),
         "chain_rule": chain_rule(session, named),
-        "optimizer": definition.optimizer | {"slots": {slot: dict(values) for slot, values in session.slots.items()}},
-        "last_update": last_update(session.last_update),
+        "learning_rate": session.learning_rate,
+        "optimizer": _optimizer(session),
+        "last_update": last_update(session),
         "warnings": [*warnings(session, base), *notices],
         "parent": None if stored.parent is None else {"read": stored.parent[0], "revision": stored.parent[1]},
         "share": None if stored.read_only or stored.read_id is None else {"read": stored.read_id},
@@ -99,6 +95,12 @@ def state(
     if layout is not None:
         layout(document["graph"])
     return document
+
+
+def _optimizer(session: Session) -> Document:
+    """The optimiser with its slots; its learning rate is the base rate, null where the rule has none."""
+    slots = {slot: dict(values) for slot, values in session.slots.items()}
+    return {"learning_rate": None} | session.definition.optimizer | {"slots": slots}
 
 
 def _outputs(session: Session, longest: float) -> Document | None:
@@ -120,69 +122,20 @@ def links(base: str, revision: int, read_only: bool) -> dict[str, str]:
 def warnings(session: Session, base: str) -> list[Document]:
     """What a learner should hear: that the loss grows, that training has diverged."""
     found: list[Document] = []
-    rate = session.learning_rate
-    progress = session.snapshot.progress
+    rate, progress = session.learning_rate, session.snapshot.progress
     first, last = progress.first_epoch_loss, progress.last_epoch_loss
-    smaller = f'POST {base}/fork with {{"changes": {{"optimizer": {{"learning_rate": {rate / 5:g}}}}}}}'
+    base_rate = session.definition.optimizer.get("learning_rate")
+    smaller = "other parameters to begin with" if base_rate is None else _smaller(base_rate, base)
     if first is not None and last is not None and not last <= GROWN * first:
-        message = f"An epoch's mean loss is {last:.3g}, after {first:.3g} in the first: the rate {rate:g} is too large."
-        found.append({"code": "loss_growing", "message": f"{message} Try a smaller one: {smaller}"})
+        message = f"An epoch's mean loss is {last:.3g}, after {first:.3g} in the first"
+        message += "." if base_rate is None else f": the rate {rate:g} is too large."
+        found.append({"code": "loss_growing", "message": f"{message} Try {smaller}"})
     if session.diverged:
         what = "The loss" if not math.isfinite(session.loss or 0.0) else "A gradient"
         message = f"{what} is no longer a finite number, so there is no step to take."
-        found.append({"code": "diverged", "message": f"{message} Undo, or try a smaller rate: {smaller}"})
+        found.append({"code": "diverged", "message": f"{message} Undo, or try {smaller}"})
     return found
 
 
-def last_update(update: Update | None) -> Document | None:
-    """The last step taken, every term of the optimiser's rule with its numbers; None before the first."""
-    if update is None:
-        return None
-    position = update.position
-    parameters = {}
-    for name, before in update.before.items():
-        known = {**update.optimizer, "w": before, "g": update.gradients[name]}
-        terms = []
-        written = _rule(update.optimizer["kind"], update.optimizer["dialect"], name)
-        for (symbol, formula, about), value in zip(written, update.terms[name], strict=True):
-            terms.append({**about, "substituted": TEXT.write(with_numbers(formula, known)), "value": value})
-            known[symbol] = value
-        parameters[name] = {
-            "before": before,
-            "gradient": update.gradients[name],
-            "after": update.after[name],
-            "terms": terms,
-        }
-    return {
-        "step": position.step,
-        "epoch": position.epoch,
-        "batch": position.batch,
-        "loss": update.loss,
-        "parameters": parameters,
-    }
-
-
-@lru_cache(maxsize=4096)
-def _rule(kind: str, dialect: str, name: str) -> list[tuple[str, Term, Document]]:
-    """Each line of an optimiser's rule for one parameter: its symbol, its formula, and what is said of it."""
-    return [
-        (
-            line.symbol,
-            tree(line.formula),
-            {
-                "symbol": name if line.symbol == "w" else line.symbol,
-                "latex": _latex_of(line.latex, name),
-                "formula": TEXT.write(substitute(tree(line.formula), _symbols(name))),
-            },
-        )
-        for line in OPTIMIZERS[kind].rule[dialect]
-    ]
-
-
-def _symbols(name: str) -> dict[str, Term]:
-    return {"w": Name(name), "g": Apply("partial", (Name("L"), Name(name)))}
-
-
-def _latex_of(latex: str, name: str) -> str:
-    """The published line with this parameter in place of w."""
-    return re.sub(r"(?<![\\A-Za-z])w(?![A-Za-z])", lambda _: LATEX.write(Name(name)), latex)
+def _smaller(rate: float, base: str) -> str:
+    return f'a smaller rate: POST {base}/fork with {{"changes": {{"optimizer": {{"learning_rate": {rate / 5:g}}}}}}}'

@@ -15,6 +15,9 @@ The generated function trains over many batches of the same size and keeps their
 Values that are used once are written where they are used. A factor of 1.0 is left out, which changes no bit. Small
 batches have their rows unrolled, and where the same few batches come again and again, a whole round of them; larger
 ones are looped over, with sums that start at −0.0 as ``forward.total`` does.
+
+An optimiser's slots are more variables, ``m_0`` the slot ``m`` of ``p0``. A rule that looks ahead has a second forward
+and backward pass, at ``q0``, ``q3``, … Where the learning rate changes on the way, each batch comes with its own.
 """
 
 from __future__ import annotations
@@ -25,8 +28,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from api.engine.graph import Graph, Node, Role
-from api.engine.ops import KERNELS, OPERATIONS
-from api.engine.optimizers import OPTIMIZERS
+from api.engine.ops import OPERATIONS
+from api.engine.rules import SPACE, Rule
+from api.engine.updates import carried, is_word, update_lines
 
 UNROLLED = 600
 """Rows × operations up to which a batch's rows are unrolled."""
@@ -44,10 +48,12 @@ Train = Callable[..., tuple[float, ...]]
 class Trainer:
     """A compiled training loop for batches of one size.
 
-    ``train(*parameters, batches, keep, **fields)`` calls ``keep(loss)`` for every batch, or ``keep((loss, …))`` for
-    every ``round`` of more than one, and gives the new parameters in the order of ``graph.parameters``. A batch is,
-    where ``unrolled``, one flat sequence of its rows' values (a round: of all its rows'), else a sequence of rows; a
-    row holds the values of ``columns`` in that order.
+    ``train(*parameters, *slots, batches, keep, **fields)`` calls ``keep(loss)`` for every batch, or ``keep((loss, …))``
+    for every ``round`` of more than one, and gives the new parameters in the order of ``graph.parameters``, then each
+    slot's values in the same order, as they were taken, and last, if the ``rule`` hides gradients, a number that is
+    not finite if one of those was not. A batch is, where ``unrolled``, one flat sequence of its rows' values (a round:
+    of all its rows'), else a sequence of rows; a row holds the values of ``columns`` in that order. Where
+    ``scheduled``, the field ``learning_rate`` is a sequence with one for each batch.
     """
 
     train: Train
@@ -64,14 +70,14 @@ def cost(graph: Graph, rows: int) -> int:
 
 
 @lru_cache(maxsize=512)
-def trainer(graph: Graph, rows: int, optimizer: str, dialect: str, round: int = 1) -> Trainer:
+def trainer(graph: Graph, rows: int, rule: Rule, round: int = 1, scheduled: bool = False) -> Trainer:
     """The training loop of ``graph`` for batches of ``rows`` rows, ``round`` batches at a time if those are few."""
     step = cost(graph, rows)
     unrolled = step <= UNROLLED
-    round = round if step * round <= UNROLLED else 1
-    writer = _Writer(graph, rows, unrolled, round)
-    text = writer.function(optimizer, dialect)
-    space = dict(KERNELS)
+    round = round if step * round <= UNROLLED and not scheduled else 1
+    writer = _Writer(graph, rows, unrolled, rule, round)
+    text = writer.function(scheduled)
+    space = dict(SPACE)
     exec(compile(text, "<generated training loop>", "exec"), space)  # noqa: S102 - made here from a checked graph
     train: Train = space["train"]  # type: ignore[assignment]
     return Trainer(train, tuple(graph.nodes[index].id for index in writer.fed), unrolled, text, round)
@@ -84,7 +90,10 @@ class _Writer:
     graph: Graph
     rows: int
     unrolled: bool
+    rule: Rule
     round: int = 1
+    letter: str = "p"
+    """Of the parameters' variables: ``q`` while looking ahead."""
     losses: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     known: dict[str, str] = field(default_factory=dict)
@@ -121,29 +130,42 @@ class _Writer:
 
     # the function
 
-    def function(self, optimizer: str, dialect: str) -> str:
-        graph = self.graph
-        fields = OPTIMIZERS[optimizer].fields[dialect]
-        parameters = [f"p{graph.index[name]}" for name in graph.parameters]
-        head = f"def train({', '.join([*parameters, 'batches', 'keep', *fields])}):\n"
+    def function(self, scheduled: bool) -> str:
+        graph, rule = self.graph, self.rule
+        variables = carried(rule, [graph.index[name] for name in graph.parameters])
+        head = f"def train({', '.join([*variables, 'batches', 'keep', *sorted(rule.reads)])}):\n"
+        head += "    spoilt = 0.0\n" if rule.hides else ""
         for batch in range(self.round):
-            self.known.clear()
-            self._step(batch, optimizer, dialect)
+            self._step(batch)
         if self.round > 1:
             self.lines.append(f"{self.indent}keep(({', '.join(self.losses)}))")
         target = self._target() if self.fed else "_"
+        loop = f"learning_rate, ({target}) in zip(learning_rate, batches)" if scheduled else f"{target} in batches"
         body = "".join(f"{line}\n" for line in self.lines)
-        result = ", ".join(parameters) + ("," if len(parameters) == 1 else "")
-        return f"{head}    for {target} in batches:\n{body}    return ({result})\n"
+        result = "".join(f"{name}, " for name in [*variables, *(["spoilt"] if rule.hides else [])]).rstrip()
+        return f"{head}    for {loop}:\n{body}    return ({result})\n"
 
-    def _step(self, batch: int, optimizer: str, dialect: str) -> None:
+    def _step(self, batch: int) -> None:
         """One batch: forward, backward, update."""
+        self._passes(batch)
+        gradients = self._own_gradients()
+        if self.rule.hides:
+            self.lines += [f"{self.indent}spoilt += 0.0 * {text}" for text in gradients.values()]
+        for stage in self.rule.stages:
+            if stage.together is not None and stage.together.together == "gradient":
+                self.letter = "q"
+                self._passes(batch)
+                self.letter, gradients = "p", self._own_gradients()
+            self.lines += [self.indent + line for line in update_lines(self.rule, stage, gradients)]
+
+    def _passes(self, batch: int) -> None:
+        """Forward and backward, at the parameters or where the rule looks ahead."""
+        self.known.clear()
         for node in self.active:
             if not node.batched and node.index != self.graph.loss:
                 self._forward(node, None)
         sums = self._rows(batch) if self.graph.rows is not None else {}
         self._unbatched_backward(sums)
-        self._update(optimizer, dialect)
 
     def _target(self) -> str:
         if not self.unrolled:
@@ -156,7 +178,7 @@ class _Writer:
     def _value(self, index: int, row: str | None) -> str:
         node = self.graph.nodes[index]
         if node.role is Role.PARAMETER:
-            return f"p{index}"
+            return f"{self.letter}{index}"
         if node.role is Role.PLACEHOLDER:
             return f"d{index}_{row}"
         if node.op is None:
@@ -165,7 +187,7 @@ class _Writer:
 
     def _define(self, name: str, text: str, uses: int) -> None:
         """Let ``name`` stand for ``text``: written in place where used once, else given a variable."""
-        if (uses <= 1 and len(text) <= _LONGEST_LINE) or re.fullmatch(r"\w+|-?[\d.e+-]+", text):
+        if (uses <= 1 and len(text) <= _LONGEST_LINE) or is_word(text):
             self.known[name] = text
         else:
             self.lines.append(f"{self.indent}{name} = {text}")
@@ -247,10 +269,12 @@ class _Writer:
         self._kept(loss)
 
     def _kept(self, loss: str) -> None:
+        if self.letter == "q":
+            return
         if self.round == 1:
             self.lines.append(f"{self.indent}keep({loss})")
             return
-        if _MOVES.search(loss):
+        if self.rule.looks_ahead or _MOVES.search(loss):
             self.lines.append(f"{self.indent}l{len(self.losses)} = {loss}")
             loss = f"l{len(self.losses)}"
         self.losses.append(loss)
@@ -315,21 +339,16 @@ class _Writer:
             self._forward(loss, None)
         self._kept(self._value(loss.index, None))
 
-    def _update(self, optimizer: str, dialect: str) -> None:
-        """The optimiser's rule for every parameter; a gradient that names parameters is worked out before any moves."""
-        reached = [self.graph.index[name] for name in self.graph.parameters]
-        texts: dict[int, str] = {}
-        for index in reached:
+    def _own_gradients(self) -> dict[int, str]:
+        """Each parameter's gradient; one that names parameters is worked out now, before any of them moves."""
+        found: dict[int, str] = {}
+        for index in (self.graph.index[name] for name in self.graph.parameters):
             text = self.gradients.get(index, "0.0")
             if _PARAMETER.search(text):
                 self.lines.append(f"{self.indent}u{index} = {text}")
                 text = f"u{index}"
-            texts[index] = text
-        for index, gradient in texts.items():
-            for line in OPTIMIZERS[optimizer].rule[dialect]:
-                formula = re.sub(r"\bw\b", f"p{index}", re.sub(r"\bg\b", gradient, line.formula))
-                symbol = f"p{index}" if line.symbol == "w" else line.symbol
-                self.lines.append(f"{self.indent}{symbol} = {formula}")
+            found[index] = text
+        return found
 
 
 def _literal(value: float) -> str:

@@ -1,7 +1,8 @@
 """Numbers to bytes and back, without losing a bit.
 
 A frame is a READY snapshot as little-endian float64: the parameters in the definition's order, then each optimiser
-slot in the same order, then the three numbers of the progress, where one special NaN stands for None.
+slot in the same order, then the three numbers of the progress, where one special NaN stands for None, and four more
+where a schedule watches the losses.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from api.engine.schedules import Plateau
 from api.training.session import Position, Progress, Snapshot, Value
 
 if TYPE_CHECKING:
     from api.training.definition import Definition
 
 _FLOAT = struct.Struct("<d")
+_PLATEAU = struct.Struct("<4d")
 _ABSENT = struct.pack("<Q", 0x7FF8_0000_4E4F_4E45)  # a NaN that no arithmetic yields
 
 
@@ -34,6 +37,7 @@ def encode_frame(definition: Definition, snapshot: Snapshot) -> bytes:
     progress = snapshot.progress
     pieces += [_pack_optional(progress.first_epoch_loss), _pack_optional(progress.last_epoch_loss)]
     pieces.append(_FLOAT.pack(progress.epoch_loss_sum))
+    pieces += map(_FLOAT.pack, progress.plateau or ())
     return b"".join(pieces)
 
 
@@ -43,11 +47,13 @@ def decode_frame(definition: Definition, position: Position, frame: bytes) -> Sn
     parameters, start = _unpack(shapes, frame, 0)
     slots: dict[str, Mapping[str, Value]] = {}
     for slot in definition.slot_names:
-        slots[slot], start = _unpack(shapes, frame, start)
-    if len(frame) != start + 24:
-        raise ValueError(f"a frame of {len(frame)} bytes where {start + 24} were expected")
+        slots[slot], start = _unpack(list(definition.slot_shapes(slot).items()), frame, start)
+    end = start + 24
+    if len(frame) not in (end, end + _PLATEAU.size):
+        raise ValueError(f"a frame of {len(frame)} bytes where {end} were expected")
     first, last = (_unpack_optional(frame[start + n : start + n + 8]) for n in (0, 8))
-    progress = Progress(first, last, _FLOAT.unpack_from(frame, start + 16)[0])
+    plateau = Plateau(*_PLATEAU.unpack_from(frame, end)) if len(frame) > end else None
+    progress = Progress(first, last, _FLOAT.unpack_from(frame, start + 16)[0], plateau)
     return Snapshot(position, parameters, slots, progress)
 
 

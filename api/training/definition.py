@@ -10,13 +10,14 @@ from difflib import get_close_matches
 from functools import cached_property, lru_cache
 from typing import Any
 
-from api.engine import initializers
+from api.engine import descent, initializers, schedules
 from api.engine.builder import REDUCTIONS
 from api.engine.draws import Draws, Stream
 from api.engine.errors import FieldError, InvalidInput, LimitExceeded
 from api.engine.graph import Graph
 from api.engine.losses import LOSSES
-from api.engine.optimizers import DIALECTS, OPTIMIZERS
+from api.engine.rules import Rule
+from api.engine.schedules import Plateau
 from api.engine.wording import near_miss, pointer_part, shown
 from api.training import data as datasets
 from api.training.data import Data
@@ -44,7 +45,6 @@ ARTICLE_PARAMETERS = {"w1": -0.017, "w2": -0.048, "b": 0.0}
 """The article's own first values: the default only where model, data, initializer and parameters are all absent."""
 SETTINGS = ("title", "optimizer", "schedule", "batch_size")
 """The fields that may change while a session goes on."""
-SCHEDULES = ("constant",)
 PHASES = ("ready", "forward", "backward")
 _UNLIMITED = Limits(
     rows=2**62, columns=2**62, nodes=2**62, source_length=2**62, parameters=2**62, run_steps=2**62, title_length=2**62
@@ -77,21 +77,51 @@ class Definition:
         """Each parameter's shape."""
         return dict.fromkeys(self.names, ())
 
-    @property
+    @cached_property
+    def rule(self) -> Rule:
+        """The optimiser's rule."""
+        return descent.rule(self.optimizer)
+
+    @cached_property
     def slot_names(self) -> tuple[str, ...]:
         """What the optimiser carries from step to step for each parameter."""
-        return OPTIMIZERS[self.optimizer["kind"]].slots
+        return self.rule.slots
+
+    def slot_shapes(self, slot: str) -> dict[str, tuple[int, ...]]:
+        """The shape of a slot for each parameter: the parameter's own, or a single number's."""
+        return dict.fromkeys(self.names, ()) if slot in self.rule.single else self.shapes
 
     @property
     def optimizer(self) -> Document:
-        """``kind``, ``dialect`` and every field of the optimiser."""
+        """``kind``, ``dialect`` and every field of the optimiser that is not off."""
         optimizer: Document = self.document["optimizer"]
         return optimizer
 
-    @property
+    @cached_property
     def fields(self) -> dict[str, float]:
-        """The optimiser's numbers by name."""
-        return {name: value for name, value in self.optimizer.items() if name not in ("kind", "dialect")}
+        """The optimiser's numbers by name, as its rule reads them; the learning rate is the base rate."""
+        return descent.numbers(self.optimizer)
+
+    @property
+    def schedule(self) -> Document:
+        """``kind`` and every field of the schedule."""
+        schedule: Document = self.document["schedule"]
+        return schedule
+
+    @cached_property
+    def scheduled(self) -> bool:
+        """Whether the learning rate changes by itself."""
+        return bool(self.schedule["kind"] != "constant")
+
+    def rate(self, step: int, epoch: int, plateau: Plateau | None) -> float:
+        """The learning rate of a step that lies in an epoch; 1 where the optimiser has none."""
+        return schedules.rate(self.schedule, self.optimizer.get("learning_rate", 1.0), step, epoch, plateau)
+
+    def watched(self, plateau: Plateau | None, loss: float) -> Plateau | None:
+        """What the schedule remembers after an epoch with this mean loss."""
+        if not self.scheduled:
+            return None
+        return schedules.watched(self.schedule, self.optimizer.get("learning_rate", 1.0), plateau, loss)
 
     @property
     def batch_size(self) -> int:
@@ -146,8 +176,8 @@ def define(body: Mapping[str, Any], *, limits: Limits = Limits()) -> Definition:
         raise LimitExceeded(f"a formula has at most {longest} characters", longest, "/model/source")
     document["model"], graph = graph_of(document["model"], document["loss"], data, limits)
     document["data"] = data.document if data else None
-    document["optimizer"] = optimizer_of(document["optimizer"])
-    document["schedule"] = schedule_of(document["schedule"])
+    document["optimizer"] = descent.resolve(document["optimizer"])
+    document["schedule"] = schedule_of(document["schedule"], document["optimizer"])
     document["initializer"] = initializers.resolve(document["initializer"])
     document["start"] = {"step": 0, "phase": "ready"} | document["start"]
     document["parameters"] = _parameters(document, graph, limits)
@@ -170,41 +200,13 @@ def _loss(body: Mapping[str, Any], expression: bool) -> Document:
     return {"reduction": reduction} if expression else {"kind": kind, "reduction": reduction}
 
 
-def optimizer_of(body: Mapping[str, Any]) -> Document:
-    """The optimiser's object with its kind's and dialect's defaults. Raises ``InvalidInput`` below ``/optimizer``."""
-    kind, dialect = body.get("kind", "sgd"), body.get("dialect", "torch")
-    for name, value, known in (("kind", kind, OPTIMIZERS), ("dialect", dialect, DIALECTS)):
-        if value not in known:
-            what = "optimizer" if name == "kind" else "dialect"
-            hint = near_miss(str(value), known) or "; there are " + ", ".join(known)
-            raise InvalidInput(f"there is no {what} {shown(value)}{hint}", f"/optimizer/{name}")
-    defaults = OPTIMIZERS[kind].fields[dialect]
-    faults: list[FieldError] = []
-    fields = dict(defaults)
-    for name, value in body.items():
-        if name in ("kind", "dialect"):
-            continue
-        pointer = f"/optimizer/{pointer_part(name)}"
-        if name not in defaults:
-            faults.append(FieldError(pointer, f"{kind} has no field {shown(name)}{near_miss(name, defaults)}"))
-        elif isinstance(value, bool) or not isinstance(value, int | float) or not _finite(value) or value < 0:
-            faults.append(FieldError(pointer, f"{name} must be a finite number of at least 0, not {shown(value)}"))
-        else:
-            fields[name] = float(value)
-    if faults:
-        raise InvalidInput(faults[0].detail, errors=faults)
-    return {"kind": kind, "dialect": dialect, **fields}
-
-
-def schedule_of(body: Mapping[str, Any]) -> Document:
-    """The schedule's object, checked. Raises ``InvalidInput`` below ``/schedule``."""
-    kind = body.get("kind", "constant")
-    if kind not in SCHEDULES:
-        raise InvalidInput(f"there is no schedule {shown(kind)}; there is constant", "/schedule/kind")
-    strange = [name for name in body if name != "kind"]
-    if strange:
-        raise InvalidInput(f"constant has no field {shown(strange[0])}", f"/schedule/{pointer_part(strange[0])}")
-    return {"kind": kind}
+def schedule_of(body: Mapping[str, Any], optimizer: Mapping[str, Any]) -> Document:
+    """The schedule's object for this optimiser, checked. Raises ``InvalidInput`` below ``/schedule``."""
+    schedule = schedules.resolve(body)
+    if schedule["kind"] != "constant" and "learning_rate" not in optimizer:
+        what = f"{optimizer['kind']} in the dialect {optimizer['dialect']}"
+        raise InvalidInput(f"{what} has no learning rate that a schedule could change", "/schedule/kind")
+    return schedule
 
 
 def values_of(body: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, float]:

@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from api.engine.errors import InvalidInput
+from api.engine.optimizers import OPTIMIZERS
 from api.training.definition import DEFAULTS, Definition, define
 from api.training.limits import Limits
-from api.training.session import Phase, Session, Snapshot, Value
+from api.training.session import Phase, Session, Snapshot, slots_of
 
 _MERGED = ("optimizer", "schedule", "initializer", "loss")
 _PHASE_KEPT = {"title", "optimizer", "schedule"}
@@ -20,7 +21,9 @@ def fork(session: Session, changes: Mapping[str, Any], *, limits: Limits = Limit
 
     Parameters keep their present values, but for those that ``changes`` gives, and for all if it names an initialiser;
     what a changed model adds is drawn. An object in ``changes`` that has no kind, or the same one, changes only the
-    fields it names. The phase is kept where nothing that the forward pass sees has changed, otherwise it is ``ready``.
+    fields it names; in another dialect, an optimiser keeps the fields that this has as well. Its slots go on where its
+    kind and dialect stay, and begin anew where not. The phase is kept where nothing that the forward pass sees has
+    changed, otherwise it is ``ready``.
     """
     strange = [name for name in changes if name not in DEFAULTS or name == "start"]
     if strange:
@@ -31,10 +34,13 @@ def fork(session: Session, changes: Mapping[str, Any], *, limits: Limits = Limit
     if "data" in changes or position.offset >= max(row_count, 1):
         position = replace(position, batch=1, offset=0)
     parameters = {name: float(definition.document["parameters"][name]) for name in definition.names}
-    slots: dict[str, dict[str, Value]] = {slot: dict.fromkeys(definition.names, 0.0) for slot in definition.slot_names}
-    if definition.optimizer["kind"] == session.definition.optimizer["kind"]:
-        slots = {slot: values | dict(session.slots.get(slot, {})) for slot, values in slots.items()}
-    there = Session(definition, Snapshot(position, parameters, slots, session.snapshot.progress))
+    kind = ("kind", "dialect")
+    same = all(definition.optimizer[name] == session.definition.optimizer[name] for name in kind)
+    slots = slots_of(definition, session.slots if same else {})
+    progress = session.snapshot.progress
+    if definition.schedule != session.definition.schedule or {"model", "data", "loss"} & changes.keys():
+        progress = replace(progress, plateau=None)
+    there = Session(definition, Snapshot(position, parameters, slots, progress))
     phase = session.phase if set(changes) <= _PHASE_KEPT else Phase.READY
     return Session.restore(definition, there.snapshot, phase, None)
 
@@ -46,6 +52,7 @@ def _changed(session: Session, changes: Mapping[str, Any], limits: Limits) -> De
         given = changes.get(name)
         if given is not None and given.get("kind", old[name].get("kind")) == old[name].get("kind"):
             body[name] = old[name] | given
+    body["optimizer"] = _in_its_dialect(body["optimizer"], changes.get("optimizer") or {})
     same_model = not {"model", "data"} & changes.keys()
     kept = {} if changes.get("initializer") is not None else dict(session.parameters)
     body["parameters"] = (kept if same_model else {}) | (changes.get("parameters") or {})
@@ -65,3 +72,11 @@ def _changed(session: Session, changes: Mapping[str, Any], limits: Limits) -> De
     values = {name: kept[name] for name in definition.names if name in kept and name not in given}
     parameters = definition.document["parameters"] | values
     return replace(definition, document=definition.document | {"parameters": parameters})
+
+
+def _in_its_dialect(optimizer: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The optimiser's object without what was not given and its dialect does not know."""
+    row = OPTIMIZERS.get(optimizer.get("kind", "sgd"))
+    there = row.dialects.get(optimizer.get("dialect", "torch")) if row else None
+    known = {"kind", "dialect", "clip", *(there.defaults if there else optimizer), *given}
+    return {name: value for name, value in optimizer.items() if name in known}

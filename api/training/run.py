@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
 from typing import Any
@@ -116,15 +116,15 @@ def _checked(
     definition: Definition, start: Snapshot, count: int, goal: Goal
 ) -> tuple[Snapshot, list[float], str | None]:
     """``count`` steps, or as many as there are before one is not finite or ``loss_below`` is met."""
-    end, losses = train(definition, start, count)
+    end, losses, sound = train(definition, start, count)
     below = (goal.until or {}).get("loss_below")
     if below is not None:
         met = next((place for place, loss in enumerate(losses) if loss < below), None)
         if met is not None and met + 1 < count:
-            end, losses = train(definition, start, met + 1)
+            end, losses, sound = train(definition, start, met + 1)
     stopped = "until" if below is not None and losses[-1] < below else None
     # a sum may overflow where no loss does: then every step is looked at in vain, which is slow but right
-    if math.isfinite(sum(losses)) and all(map(math.isfinite, end.parameters.values())):
+    if sound and math.isfinite(sum(losses)) and all(map(math.isfinite, _numbers(definition, end))):
         return end, losses, stopped
     return _until_not_finite(definition, start, len(losses), stopped)
 
@@ -143,38 +143,74 @@ def _until_not_finite(
     return session.snapshot, losses, stopped
 
 
-def train(definition: Definition, start: Snapshot, count: int) -> tuple[Snapshot, list[float]]:
-    """``count`` steps without looking at them: the state after and each step's loss."""
+def train(definition: Definition, start: Snapshot, count: int) -> tuple[Snapshot, list[float], bool]:
+    """``count`` steps without looking at them: the state after, each step's loss, and False if a gradient may have
+    been not finite without a trace in either."""
     losses: list[float] = []
-    values = [float(start.parameters[name]) for name in definition.names]
-    position, progress, shuffled = start.position, start.progress, definition.document["shuffle"]
+    values = _numbers(definition, start)
+    size, position, progress, sound = len(values), start.position, start.progress, True
+    scheduled, fields = definition.scheduled, dict[str, Any](definition.fields)
     while len(losses) < count:
         done = len(losses)
-        loop, batches, many = _feed(definition, position, count - done, shuffled)
-        keep = losses.append if loop.round == 1 else losses.extend
-        values = list(loop.train(*values, batches, keep, **definition.fields))
+        loop, batches, many = _feed(definition, position, count - done)
+        if scheduled:
+            fields["learning_rate"] = _rates(definition, position, progress, many)
+        values = loop.train(*values, batches, losses.append if loop.round == 1 else losses.extend, **fields)
+        if len(values) > size:
+            *values, spoilt = values
+            sound = sound and math.isfinite(spoilt)
         position, progress = _moved(definition, position, progress, losses, done, many)
-    parameters = dict(zip(definition.names, values, strict=True))
-    return Snapshot(position, parameters, start.slots, progress), losses
+    return _snapshot(definition, position, values, progress), losses, sound
+
+
+def _numbers(definition: Definition, snapshot: Snapshot) -> Sequence[float]:
+    """Parameters and slots in the order in which the compiled loop takes and gives them."""
+    names = definition.names
+    numbers = [float(snapshot.parameters[name]) for name in names]
+    for slot in definition.slot_names:
+        numbers += [float(snapshot.slots[slot][name]) for name in names]
+    return numbers
+
+
+def _snapshot(definition: Definition, position: Position, values: Sequence[float], progress: Progress) -> Snapshot:
+    names, many = definition.names, len(definition.names)
+    slots = {
+        slot: dict(zip(names, values[place * many : (place + 1) * many], strict=True))
+        for place, slot in enumerate(definition.slot_names, start=1)
+    }
+    return Snapshot(position, dict(zip(names, values[:many], strict=True)), slots, progress)
+
+
+def _rates(definition: Definition, position: Position, progress: Progress, count: int) -> list[float]:
+    """The learning rate of each of the next ``count`` steps, which begin an epoch or end in it."""
+    step, epoch = position.step, position.epoch
+    if definition.schedule["every"] == "update":
+        return [definition.rate(step + place, epoch, None) for place in range(count)]
+    per_epoch = max(1, math.ceil(definition.row_count / definition.batch_size))
+    rates = (definition.rate(step, epoch + later, progress.plateau) for later in range(math.ceil(count / per_epoch)))
+    return [rate for rate in rates for _ in range(per_epoch)][:count]
 
 
 def _trainer(definition: Definition, rows: int, round: int = 1) -> Trainer:
-    return trainer(definition.graph, rows, definition.optimizer["kind"], definition.optimizer["dialect"], round)
+    return trainer(definition.graph, rows, definition.rule, round, definition.scheduled)
 
 
-def _feed(definition: Definition, position: Position, left: int, shuffled: bool) -> tuple[Trainer, Iterable[Any], int]:
+def _feed(definition: Definition, position: Position, left: int) -> tuple[Trainer, Iterable[Any], int]:
     """The next batches of one size, up to the end of the epoch or over several epochs that repeat: (the loop to feed
     them to, batches, how many)."""
     count, size = definition.row_count, definition.batch_size
+    watched = definition.scheduled and definition.schedule["kind"] == "plateau"
     if not count:
-        return _trainer(definition, 0), repeat((), left), left
+        many = 1 if watched else left
+        return _trainer(definition, 0), repeat((), many), many
     if count - position.offset < size:
         rows = count - position.offset
         loop = _trainer(definition, rows)
         return loop, _packed(definition, loop, position, rows, 1), 1
     here = min(left, (count - position.offset) // size)
     per_epoch = count // size
-    epochs = left // per_epoch if not shuffled and count % size == 0 and position.offset == 0 else 0
+    repeats = not definition.document["shuffle"] and count % size == 0 and position.offset == 0 and not watched
+    epochs = left // per_epoch if repeats else 0
     if epochs > 1:
         loop = _trainer(definition, size, per_epoch)
         whole = _packed(definition, loop, position, size, per_epoch)
@@ -211,7 +247,7 @@ def _moved(
     for loss in losses[done : done + many]:
         batch = position.batch
         position = position.after(min(size, count - position.offset), count)
-        progress = progress.after(loss, batch, position.batch == 1)
+        progress = progress.after(definition, loss, batch, position.batch == 1)
     return position, progress
 
 
@@ -237,5 +273,5 @@ def arrived(session: Session, stretch: Stretch | None, phase: Phase = Phase.READ
     """``session`` at the end of ``stretch`` and in ``phase``, with its last update computed again."""
     if stretch is None or not stretch.losses:
         return Session.restore(session.definition, session.snapshot, phase, None)
-    before, _ = train(session.definition, stretch.start, len(stretch.losses) - 1)
+    before = train(session.definition, stretch.start, len(stretch.losses) - 1)[0]
     return Session.restore(session.definition, stretch.end, phase, (session.definition, before))

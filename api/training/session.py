@@ -17,14 +17,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from api.engine import descent
 from api.engine import forward as evaluator
 from api.engine.backward import Gradients, backpropagate
 from api.engine.errors import Diverged, InvalidInput, WrongPhase
 from api.engine.forward import Value as Recorded
-from api.engine.optimizers import kernel
+from api.engine.rules import Rule
+from api.engine.schedules import Plateau
 from api.engine.wording import pointer_part, shown
 from api.training.data import batch_rows
-from api.training.definition import SETTINGS, Definition, optimizer_of, schedule_of, values_of
+from api.training.definition import SETTINGS, Definition, schedule_of, values_of
 
 Value = float | NDArray[np.float64]
 
@@ -61,19 +63,22 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What the warnings need of the past: mean losses of the first and the last finished epoch, and the running sum."""
+    """What is needed of the past: for the warnings the mean losses of the first and the last finished epoch and the
+    running sum, and what a schedule remembers that looks at losses."""
 
     first_epoch_loss: float | None = None
     last_epoch_loss: float | None = None
     epoch_loss_sum: float = 0.0
+    plateau: Plateau | None = None
 
-    def after(self, loss: float, batch: int, epoch_ends: bool) -> Progress:
+    def after(self, definition: Definition, loss: float, batch: int, epoch_ends: bool) -> Progress:
         """The progress after the update on batch number ``batch`` of its epoch, which had this loss."""
         total = self.epoch_loss_sum + loss
         if not epoch_ends:
             return replace(self, epoch_loss_sum=total)
         mean = total / batch
-        return Progress(mean if self.first_epoch_loss is None else self.first_epoch_loss, mean, 0.0)
+        first = mean if self.first_epoch_loss is None else self.first_epoch_loss
+        return Progress(first, mean, 0.0, definition.watched(self.plateau, mean))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +93,34 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """The last step taken; ``terms`` holds for each parameter the value of each line of the optimiser's rule."""
+    """The last step taken: its optimiser, the numbers that the rule read, and what it made of them.
+
+    ``fields`` has the learning rate that was in force, ``terms`` for each parameter the value of each line of ``rule``.
+    """
 
     position: Position
     optimizer: Mapping[str, Any]
+    fields: Mapping[str, float]
+    learning_rate: float
     loss: float
     before: Mapping[str, float]
     gradients: Mapping[str, float]
+    slots: Mapping[str, Mapping[str, float]]
     after: Mapping[str, float]
     terms: Mapping[str, tuple[float, ...]]
+
+    @property
+    def rule(self) -> Rule:
+        """The optimiser's rule."""
+        return descent.rule(self.optimizer)
+
+
+def slots_of(definition: Definition, kept: Mapping[str, Mapping[str, Value]]) -> dict[str, dict[str, Value]]:
+    """The slots that the optimiser needs: those of ``kept`` as they are, others as they are born."""
+    return {
+        slot: {name: kept.get(slot, {}).get(name, definition.rule.born(slot)) for name in definition.names}
+        for slot in definition.slot_names
+    }
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,8 +138,7 @@ class Session:
     def start(definition: Definition) -> Session:
         """The session at its very beginning: step 0, the first batch fed."""
         values = {name: float(definition.document["parameters"][name]) for name in definition.names}
-        slots = {slot: dict.fromkeys(definition.names, 0.0) for slot in definition.slot_names}
-        return Session(definition, Snapshot(Position(), values, slots, Progress()))
+        return Session(definition, Snapshot(Position(), values, slots_of(definition, {}), Progress()))
 
     @staticmethod
     def restore(
@@ -193,9 +216,8 @@ class Session:
 
     @property
     def learning_rate(self) -> float:
-        """The learning rate of the present step."""
-        rate: float = self.definition.optimizer["learning_rate"]
-        return rate
+        """The learning rate of the present step, as the schedule has it."""
+        return self.definition.rate(self.position.step, self.position.epoch, self.snapshot.progress.plateau)
 
     @property
     def diverged(self) -> bool:
@@ -228,16 +250,33 @@ class Session:
         """Let the optimiser take its step, and feed the next batch. Raises ``Diverged`` where there is no step."""
         self._must_accept("update")
         self.must_be_finite()
-        definition, snapshot = self.definition, self.snapshot
-        rule = kernel(definition.optimizer["kind"], definition.optimizer["dialect"])
-        gradients = self.gradients or {}
-        before: dict[str, float] = {name: float(value) for name, value in snapshot.parameters.items()}
-        terms = {name: tuple(rule(before[name], gradients[name], **definition.fields)) for name in before}
-        after = {name: values[-1] for name, values in terms.items()}
+        definition, snapshot, loss = self.definition, self.snapshot, self.loss or 0.0
+        before = {name: float(value) for name, value in snapshot.parameters.items()}
+        slots: dict[str, dict[str, float]] = snapshot.slots  # type: ignore[assignment]
+        rate, gradients = self.learning_rate, self.gradients or {}
+        fields = definition.fields | ({"learning_rate": rate} if "learning_rate" in definition.fields else {})
+        step = definition.rule.step(fields, before, gradients, slots, self._gradients_at)
         position = snapshot.position.after(len(self.batch_rows), definition.row_count)
-        progress = snapshot.progress.after(self.loss or 0.0, snapshot.position.batch, position.batch == 1)
-        done = Update(snapshot.position, definition.optimizer, self.loss or 0.0, before, gradients, after, terms)
-        return Session(definition, Snapshot(position, after, snapshot.slots, progress), last_update=done)
+        progress = snapshot.progress.after(definition, loss, snapshot.position.batch, position.batch == 1)
+        done = Update(
+            snapshot.position,
+            definition.optimizer,
+            fields,
+            rate,
+            loss,
+            before,
+            gradients,
+            slots,
+            step.after,
+            step.terms,
+        )
+        return Session(definition, Snapshot(position, step.after, step.slots, progress), last_update=done)
+
+    def _gradients_at(self, parameters: Mapping[str, float]) -> dict[str, float]:
+        """The present batch's gradients where the parameters have other values."""
+        graph = self.definition.graph
+        found = backpropagate(graph, evaluator.forward(graph, parameters, self.inputs)).of
+        return {name: found.get(graph.index[name], 0.0) for name in parameters}  # type: ignore[misc]
 
     def patch(self, changes: Mapping[str, Any]) -> Session:
         """Change parameters, optimizer, schedule, batch_size or title by hand, in phase ``ready``."""
@@ -255,12 +294,24 @@ class Session:
             for name, value in same.items():
                 if changes["optimizer"].get(name, value) != value:
                     raise InvalidInput(f"the optimizer's {name} stays; fork with changes instead", f"/optimizer/{name}")
-            settings["optimizer"] = optimizer_of(document["optimizer"] | changes["optimizer"])
+            settings["optimizer"] = descent.resolve(document["optimizer"] | changes["optimizer"])
         if "schedule" in changes:
-            settings["schedule"] = schedule_of(changes["schedule"])
+            old = document["schedule"]
+            same_kind = changes["schedule"].get("kind", old["kind"]) == old["kind"]
+            settings["schedule"] = (old if same_kind else {}) | changes["schedule"]
+        settings = self.definition.settings | settings
+        settings["schedule"] = schedule_of(settings["schedule"], settings["optimizer"])
         values = values_of(changes.get("parameters") or {}, self.definition.names)
-        snapshot = replace(self.snapshot, parameters={**self.parameters, **values})
-        return replace(self, definition=self.definition.patched(self.definition.settings | settings), snapshot=snapshot)
+        return self._patched(self.definition.patched(settings), {**self.parameters, **values})
+
+    def _patched(self, definition: Definition, parameters: Mapping[str, Value]) -> Session:
+        """This session under other settings; a schedule that has changed begins to watch anew."""
+        progress = self.snapshot.progress
+        if definition.schedule != self.definition.schedule:
+            progress = replace(progress, plateau=None)
+        slots = slots_of(definition, self.slots)
+        snapshot = Snapshot(self.position, parameters, slots, progress)
+        return replace(self, definition=definition, snapshot=snapshot)
 
     def must_be_finite(self) -> None:
         """Raises ``Diverged`` if the loss or a gradient is not finite."""

@@ -160,7 +160,7 @@ def test_the_last_update_can_be_redone_on_paper() -> None:
         "terms": [
             {
                 "symbol": "w1",
-                "latex": r"w_1 - \eta \, \frac{\partial L}{\partial w_1}",
+                "latex": r"w_1 - \eta \frac{\partial L}{\partial w_1}",
                 "formula": "w1 - learning_rate*dL/dw1",
                 "substituted": "-0.017 - 0.05*(-16.928)",
                 "value": 0.8294,

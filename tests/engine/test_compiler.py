@@ -12,10 +12,14 @@ from hypothesis import strategies as st
 from api.engine.backward import backpropagate
 from api.engine.builder import build
 from api.engine.compiler import UNROLLED, trainer
+from api.engine.descent import rule_of
 from api.engine.errors import FormulaError
 from api.engine.forward import forward
 from api.engine.graph import Graph
 from tests.engine.formulas import numbers, sources
+
+
+SGD = rule_of("sgd", "torch")
 
 
 def bits(values: Sequence[float]) -> list[bytes]:
@@ -39,7 +43,7 @@ def compiled(
     graph: Graph, start: dict[str, float], batches: list[dict[str, list[float]]]
 ) -> tuple[list[float], list[float]]:
     size = len(batches[0]["x1"])
-    loop = trainer(graph, size, "sgd", "torch")
+    loop = trainer(graph, size, SGD)
     rows = [[[batch[name][row] for name in loop.columns] for row in range(size)] for batch in batches]
     fed: list[object] = [[one for row in batch for one in row] for batch in rows] if loop.unrolled else list(rows)
     losses: list[float] = []
@@ -96,7 +100,7 @@ def test_long_formulas_compile(source: str) -> None:
 def test_a_formula_without_data_trains_without_batches() -> None:
     graph = build("k = a*a\nL = (k - 2)**2 + a", ())
     losses: list[float] = []
-    after = trainer(graph, 0, "sgd", "torch").train(0.5, range(3), losses.append, learning_rate=0.1)
+    after = trainer(graph, 0, SGD).train(0.5, range(3), losses.append, learning_rate=0.1)
     a, expected = 0.5, []
     for _ in range(3):
         k = a * a

@@ -15,7 +15,9 @@ from api.store.codec import decode_frame, decode_losses, encode_frame, encode_lo
 from api.training.session import Position, Progress, Snapshot, Value
 
 SHAPES: dict[str, tuple[int, ...]] = {"w": (2, 3), "b": (), "v": (1,)}
-DEFINITION: Any = SimpleNamespace(names=tuple(SHAPES), shapes=SHAPES, slot_names=("m", "v"))
+DEFINITION: Any = SimpleNamespace(
+    names=tuple(SHAPES), shapes=SHAPES, slot_names=("m", "v"), slot_shapes=lambda _slot: SHAPES
+)
 NUMBERS = st.floats(width=64)
 
 

@@ -1,0 +1,143 @@
+"""The last update explained: every line of the optimiser's rule, in symbols and with its numbers, for one parameter.
+
+A learner who has the substituted lines can redo the step on paper: they hold the slots as they were before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from api.engine.descent import LETTERS
+from api.engine.explain import with_numbers
+from api.engine.notation import LATEX, TEXT
+from api.engine.rules import Line, Rule
+from api.engine.terms import Apply, Name, Number, Term, apply, names, substitute
+from api.training.session import Session, Update
+
+Document = dict[str, Any]
+_WRITTEN_OUT = 8
+"""Parameters up to which the norm of all gradients is written out."""
+
+
+class Explained(NamedTuple):
+    """One line: ``left`` takes the value of ``right``."""
+
+    symbol: str
+    left: Term
+    right: Term
+    substituted: Term
+    value: float
+
+
+def last_update(session: Session) -> Document | None:
+    """The last step taken, every term of the optimiser's rule with its numbers; None before the first."""
+    update = session.last_update
+    if update is None:
+        return None
+    graph = session.definition.graph
+    loss, position = graph.nodes[graph.loss].id, update.position
+    return {
+        "step": position.step,
+        "epoch": position.epoch,
+        "batch": position.batch,
+        "loss": update.loss,
+        "learning_rate": update.learning_rate,
+        "parameters": {
+            name: {
+                "before": before,
+                "gradient": update.gradients[name],
+                "after": update.after[name],
+                "terms": [_term(line) for line in explained(update, name, loss)],
+            }
+            for name, before in update.before.items()
+        },
+    }
+
+
+def _term(line: Explained) -> Document:
+    return {
+        "symbol": line.symbol,
+        "latex": LATEX.write(line.right),
+        "formula": TEXT.write(line.right),
+        "substituted": TEXT.write(line.substituted),
+        "value": line.value,
+    }
+
+
+def explained(update: Update, name: str, loss: str) -> Iterator[Explained]:
+    """Each line of the rule for the parameter ``name``; ``loss`` is what the loss is called."""
+    slots = {slot: values[name] for slot, values in update.slots.items()}
+    known = {**update.fields, **slots, "w": update.before[name], "g": update.gradients[name]}
+    symbolic = _symbolic(update.rule, name, loss, tuple(update.before))
+    for place, (line, value) in enumerate(zip(update.rule.lines, update.terms[name], strict=True)):
+        symbol, left, right = symbolic[place]
+        if line.together:
+            numbers = _everywhere(update, line, place)
+            substituted = _at(name, loss, numbers) if line.together == "gradient" else _norm(numbers)
+        else:
+            substituted = with_numbers(line.tree, known)
+        yield Explained(symbol, left, right, substituted, value)
+        known[line.symbol] = value
+
+
+def _everywhere(update: Update, line: Line, place: int) -> list[Term]:
+    """What a line that looks at all parameters finds there: the last value before it of the symbol that it names."""
+    (wanted,) = names(line.tree)
+    assigned = [earlier for earlier in range(place) if update.rule.lines[earlier].symbol == wanted]
+    if not assigned:
+        return [Number(value) for value in update.gradients.values()]
+    return [Number(values[assigned[-1]]) for values in update.terms.values()]
+
+
+@lru_cache(maxsize=4096)
+def _symbolic(rule: Rule, name: str, loss: str, every: tuple[str, ...]) -> list[tuple[str, Term, Term]]:
+    """Each line's symbol, left and right side for one parameter."""
+    letters: dict[str, Term] = {one: Name(one, letter=letter) for one, letter in LETTERS.items()}
+    names_here: dict[str, Term] = {**letters, "w": Name(name), "g": _slope(loss, name)}
+    found = []
+    for line in rule.lines:
+        if line.together == "gradient":
+            right: Term = apply("at", _slope(loss, name), Name("ahead"))
+        elif line.together == "norm":
+            ahead = rule.looks_ahead
+            right = _norm([Name("g", one) if ahead else _slope(loss, one) for one in every])
+        else:
+            right = substitute(line.tree, names_here)
+        if line.symbol == "g":
+            names_here["g"] = Name("g")
+        symbol = name if line.symbol == "w" else line.symbol
+        found.append((symbol, names_here.get(line.symbol, Name(line.symbol)), right))
+    return found
+
+
+def rule_document(rule: Rule) -> list[Document]:
+    """A rule's lines with nothing put in: ``w`` for any parameter, ``g`` for its gradient."""
+    letters: Mapping[str, Term] = {one: Name(one, letter=letter) for one, letter in LETTERS.items()}
+    lines = []
+    for line in rule.lines:
+        right = substitute(line.tree, letters)
+        if line.together == "gradient":
+            right = apply("at", _slope("L", "w"), Name("ahead"))
+        left = LATEX.write(letters.get(line.symbol, Name(line.symbol)))
+        text = line.formula if line.together else TEXT.write(line.tree)
+        lines.append({"symbol": line.symbol, "formula": text, "latex": LATEX.equation(left, LATEX.write(right), True)})
+    return lines
+
+
+def _slope(loss: str, name: str) -> Term:
+    return Apply("partial", (Name(loss), Name(name)))
+
+
+def _at(name: str, loss: str, place: list[Term]) -> Term:
+    return Apply("at", (_slope(loss, name), *(place if len(place) <= _WRITTEN_OUT else [Name("ahead")])))
+
+
+def _norm(gradients: list[Term]) -> Term:
+    if len(gradients) > _WRITTEN_OUT:
+        return apply("norm", Name("gradients"))
+    total = apply("square", gradients[0])
+    for gradient in gradients[1:]:
+        total = apply("add", total, apply("square", gradient))
+    return apply("sqrt", total)
