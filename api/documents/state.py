@@ -134,8 +134,13 @@ def warnings(session: Session, base: str) -> list[Document]:
     return found
 
 
+@lru_cache(maxsize=1024)
 def last_update(update: Update | None) -> Document | None:
-    """The last step taken, every term of the optimiser's rule with its numbers; None before the first."""
+    """The last step taken, every term of the optimiser's rule with its numbers; None before the first.
+
+    Writing the terms out takes as long as the rest of a state, and three states in a row show the same: not to be
+    changed by whoever gets it.
+    """
     if update is None:
         return None
     position = update.position

@@ -86,7 +86,7 @@ class Snapshot:
     progress: Progress
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Update:
     """The last step taken; ``terms`` holds for each parameter the value of each line of the optimiser's rule."""
 

@@ -133,6 +133,7 @@ def test_the_database_is_as_safe_as_the_design_says(play: Played) -> None:
 
         settings = [pragma(name) for name in ("journal_mode", "synchronous", "foreign_keys", "trusted_schema")]
         assert settings == ["wal", 2, 1, 0]
+        assert cursor.connection.isolation_level is None
         with store._keeper.database.reading.connect() as reader, pytest.raises(Exception, match="readonly"):
             reader.exec_driver_sql("DELETE FROM sessions")
 
