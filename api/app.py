@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
-from starlette.types import Receive, Scope, Send
+from starlette.types import Lifespan, Receive, Scope, Send
 
 from api.engine.errors import StepgradError
 from api.routes import actions, answers, catalog, live, runs, sessions, views
@@ -46,19 +46,6 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     """
     settings = settings or Settings()
 
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        service = Service(
-            settings, store or Store.open(settings.database_url), Workers(settings.run_workers), settings.limits
-        )
-        app.state.service = service
-        try:
-            yield
-        finally:
-            service.closing.set()
-            service.workers.close()
-            await service.store.close()
-
     app = FastAPI(
         title="stepgrad",
         version=_version(),
@@ -70,7 +57,7 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
         redoc_url=None,
         root_path_in_servers=False,  # links are paths, and the document is the same under any prefix
         redirect_slashes=False,
-        lifespan=lifespan,
+        lifespan=lifespan_of(settings, store),
         exception_handlers={StepgradError: on_error, HTTPException: on_error},
         middleware=[Middleware(Edge, settings.allowed_hosts, settings.limit_concurrency, settings.root_path)],
     )
@@ -85,6 +72,24 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
 
     app.openapi = openapi  # type: ignore[method-assign]
     return app
+
+
+def lifespan_of(settings: Settings, store: Store | None) -> Lifespan[FastAPI]:
+    """What an application opens when it starts and closes when it ends."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        opened = store or Store.open(settings.database_url)
+        service = Service(settings, opened, Workers(settings.run_workers), settings.limits)
+        app.state.service = service
+        try:
+            yield
+        finally:
+            service.closing.set()
+            service.workers.close()
+            await service.store.close()
+
+    return lifespan
 
 
 class ClientFiles:

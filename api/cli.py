@@ -124,8 +124,7 @@ def answer(settings: Settings, listener: socket.socket) -> int:
     )
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         for number in (signal.SIGINT, signal.SIGTERM):
-            # The server raises the signal once more when it has closed; by then there is nothing left to end.
-            signal.signal(number, lambda *_: None)
+            signal.signal(number, lambda *_: None)  # the server raises it once more when it has closed
         runner.run(Server(config).serve([listener]))
     return DONE
 

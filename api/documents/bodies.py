@@ -21,9 +21,11 @@ from pydantic import (
 )
 
 from api.engine.initializers import INITIALIZERS
+from api.engine.losses import LOSSES
 from api.engine.optimizers import DIALECTS, OPTIMIZERS
-from api.engine.schedules import SCHEDULES
+from api.engine.schedules import EVERY, SCHEDULES
 from api.engine.wording import shown
+from api.training.models import MODELS
 
 LARGEST_WHOLE = 2**53 - 1  # the largest integer that every JSON reader keeps
 
@@ -55,6 +57,14 @@ Numbers = Annotated[Any, PlainValidator(numbers), WithJsonSchema(NUMBERS_SCHEMA)
 # Cells are checked with their row and column where tables are read.
 Rows = Annotated[list[Any], WithJsonSchema({"type": "array", "items": {"type": "array", "items": {"type": "number"}}})]
 Phase = Literal["ready", "forward", "backward"]
+# The tables below know which kinds there are and say so better than a type could; the schema lists them.
+ModelKind = Annotated[str, Field(json_schema_extra={"enum": list(MODELS)})]
+LossKind = Annotated[str, Field(json_schema_extra={"enum": list(LOSSES)})]
+OptimizerKind = Annotated[str, Field(json_schema_extra={"enum": list(OPTIMIZERS)})]
+Dialect = Annotated[str, Field(json_schema_extra={"enum": list(DIALECTS)})]
+ScheduleKind = Annotated[str, Field(json_schema_extra={"enum": list(SCHEDULES)})]
+Every = Annotated[str, Field(json_schema_extra={"enum": list(EVERY.choices)})]
+InitializerKind = Annotated[str, Field(json_schema_extra={"enum": list(INITIALIZERS)})]
 
 
 class Body(BaseModel):
@@ -87,7 +97,7 @@ def _plain(value: Any) -> Any:
 class ModelBody(Body):
     """What is trained: ``linear`` from the data's columns, or an ``expression`` written out."""
 
-    kind: Literal["linear", "expression"] = "linear"
+    kind: ModelKind | None = None
     source: str | None = None
     """Assignments, one a line or separated by semicolons: `yhat = w*x + b`, `L = (yhat - y)**2`."""
     shapes: dict[str, list[Whole]] | None = None
@@ -121,7 +131,7 @@ class DataBody(Body):
 class LossBody(Body):
     """How far the outputs are from the targets."""
 
-    kind: Literal["squared_error"] | None = None
+    kind: LossKind | None = None
     reduction: Literal["mean", "sum"] | None = None
 
 
@@ -135,8 +145,8 @@ class ClipBody(Body):
 class OptimizerBody(Body):
     """The rule that turns gradients into new parameters; which numbers apply depends on kind and dialect."""
 
-    kind: Annotated[str, Field(json_schema_extra={"enum": list(OPTIMIZERS)})] | None = None
-    dialect: Annotated[str, Field(json_schema_extra={"enum": list(DIALECTS)})] | None = None
+    kind: OptimizerKind | None = None
+    dialect: Dialect | None = None
     """Whose formula and defaults: PyTorch's, Keras's, or the article's."""
     learning_rate: float | None = None
     momentum: float | None = None
@@ -156,8 +166,8 @@ class OptimizerBody(Body):
 class ScheduleBody(Body):
     """How the learning rate changes with the epochs or updates; which fields apply depends on the kind."""
 
-    kind: Annotated[str, Field(json_schema_extra={"enum": list(SCHEDULES)})] | None = None
-    every: Annotated[str, Field(json_schema_extra={"enum": ["epoch", "update"]})] | None = None
+    kind: ScheduleKind | None = None
+    every: Every | None = None
     gamma: float | None = None
     step_size: Whole | None = None
     milestones: list[Whole] | None = None
@@ -195,7 +205,7 @@ class ScheduleBody(Body):
 class InitializerBody(Body):
     """How parameters that are not given are drawn; which numbers apply depends on the kind."""
 
-    kind: Annotated[str, Field(json_schema_extra={"enum": list(INITIALIZERS)})] | None = None
+    kind: InitializerKind | None = None
     value: float | None = None
     low: float | None = None
     high: float | None = None

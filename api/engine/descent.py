@@ -115,9 +115,13 @@ def rule(document: Mapping[str, Any]) -> Rule:
     return rule_of(kind, document["dialect"], "weight_decay" in document, clip)
 
 
-@lru_cache(maxsize=256)
 def rule_of(kind: str, dialect: str, decay: bool = False, clip: str = "") -> Rule:
     """The lines of a kind in a dialect, with those of weight decay and of clipping by ``norm`` or ``value``."""
+    return _rule(kind, dialect, decay, clip)
+
+
+@lru_cache(maxsize=256)
+def _rule(kind: str, dialect: str, decay: bool, clip: str) -> Rule:
     row = OPTIMIZERS[kind].dialects[dialect]
     decoupled = row.decoupled or dialect == "keras"
     decays = (_DECOUPLED if decoupled else _COUPLED) if decay else ""

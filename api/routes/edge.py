@@ -19,6 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.engine.wording import shown
 from api.routes import errors
 
 log = logging.getLogger("stepgrad")
@@ -102,7 +103,7 @@ class Edge:
         host = headers.get("host", "")
         if not self.is_own_host(host, scope):
             detail = (
-                f"the host name {host[:40]!r} is not this machine's own; to serve it, add it to --allowed-hosts "
+                f"the host name {shown(host)} is not this machine's own; to serve it, add it to --allowed-hosts "
                 "(STEPGRAD_ALLOWED_HOSTS)"
             )
             request = Request(scope, receive)

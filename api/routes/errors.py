@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -15,6 +16,7 @@ from starlette.responses import Response
 
 from api.documents.state import to_json
 from api.engine import errors
+from api.engine.wording import SHOWN_CHARACTERS
 from api.pages.html import problem_page
 from api.routes.negotiation import Kind, preferred, split_suffix
 
@@ -74,8 +76,13 @@ def document(kind: ProblemType, detail: str, request: Request, **members: Any) -
     """A problem document; ``members`` that are None are left out."""
     root = request.scope.get("root_path", "")
     fixed = {"type": f"{root}/problems/{kind.code}", "title": kind.title, "status": kind.status, "detail": detail}
-    instance = root + request.scope["path"].removeprefix(root)
-    return {**fixed, "instance": instance} | {name: value for name, value in members.items() if value is not None}
+    path = "/".join(map(_short, request.scope["path"].removeprefix(root).split("/")))
+    given = {name: value for name, value in members.items() if value is not None}
+    return {**fixed, "instance": root + quote(path, errors="replace"), **given}
+
+
+def _short(segment: str) -> str:
+    return segment if len(segment) <= SHOWN_CHARACTERS else segment[: SHOWN_CHARACTERS - 1] + "…"
 
 
 def members(error: errors.StepgradError) -> dict[str, Any]:

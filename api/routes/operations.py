@@ -130,6 +130,18 @@ def operation(
     }
 
 
+FROM_HERE = (
+    "show", "show_revision", "forward", "backward", "update", "run", "undo", "rewind", "fork", "patch",
+    "remove", "history",
+)  # fmt: skip
+LINKS: Json = {
+    name: {
+        "operationId": name,
+        "parameters": {"id": "$response.body#/id"}
+        | ({"revision": "$response.body#/revision"} if name == "show_revision" else {}),
+    }
+    for name in FROM_HERE
+}
 STATE_CONTENT = json_of(schemas.State, html=TEXT, text=TEXT, svg=TEXT, dot=TEXT)
 ACTION_CONTENT = json_of(schemas.State, text=TEXT)
 
@@ -152,6 +164,7 @@ def acting(
         example=example,
         headers=("If-Match", "Idempotency-Key"),
         problems=(*WRITE, *BODY),
+        links=LINKS,
     )
 
 

@@ -18,7 +18,7 @@ async def session_html(service: Service, stored: Stored, state: dict[str, Any], 
     """The page of a stored revision; ``state`` is its document."""
     store = service.store
     step = stored.session.position.step
-    rows, _ = await store.history(stored, max(0, step - LOG_STEPS), LOG_STEPS)
+    rows, _ = await store.history(stored, max(0, step - LOG_STEPS) - 1, LOG_STEPS)
     current = await store.load(stored.id)
     return session_page(
         SessionPage(

@@ -16,6 +16,7 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive
 
 from api.documents import schemas
 from api.documents.bodies import RunBody
@@ -23,6 +24,7 @@ from api.documents.state import to_json
 from api.engine.errors import InvalidInput, LimitExceeded
 from api.routes.actions import asked, key_of, permit
 from api.routes.answering import ACTION_KINDS, answer_action, state_document
+from api.routes.bodies import Ask
 from api.routes.endpoint import router
 from api.routes.negotiation import Kind, negotiate
 from api.routes.operations import TEXT, acting, json_of
@@ -61,28 +63,22 @@ async def run(request: Request) -> Response:
     ask = await asked(request, service)
     async with AsyncExitStack() as held:
         stored = await held.enter_async_context(service.store.writing(request.path_params["id"]))
-        key = key_of(request, ask, kind)
-        known = await service.store.replay(key) if key else None
-        if known:
-            return await _replayed(request, await service.store.at_revision(stored, known.revision), kind, ask.minimal)
-        permit(stored, "run", request, ask)
-        going = Run(service, stored, goal_of(stored.session, ask.typed(RunBody), service.limits), key)
+        going = await started(request, service, stored, ask, kind)
         if kind is Kind.EVENTS:
-            return Stream(_events(request, going, held.pop_all()), Kind.EVENTS)
-        async with departure(request.receive) as gone:
-            async for _ in going.stretches(gone):
-                pass
-    return await answer_action(request, going.stored, kind, minimal=ask.minimal)
+            replayed = {"Idempotent-Replayed": "true"} if going.replayed else {}
+            return Stream(_events(request, going, held.pop_all()), kind, replayed)
+        await going.finish(request.receive)
+    return await answer_action(request, going.stored, kind, minimal=ask.minimal, replayed=going.replayed)
 
 
-async def _replayed(request: Request, stored: Stored, kind: Kind, minimal: bool) -> Response:
-    if kind is Kind.EVENTS:
-
-        async def once(_gone: asyncio.Event) -> AsyncGenerator[bytes, None]:
-            yield _last_event(request, stored)
-
-        return Stream(once, kind, {"Idempotent-Replayed": "true"})
-    return await answer_action(request, stored, kind, minimal=minimal, replayed=True)
+async def started(request: Request, service: Service, stored: Stored, ask: Ask, kind: Kind) -> Run:
+    """The run that is asked for, or, if its idempotency key is known, the one that has been."""
+    key = key_of(request, ask, kind)
+    known = await service.store.replay(key) if key else None
+    if known:
+        return Run(service, await service.store.at_revision(stored, known.revision), None, key)
+    permit(stored, "run", request, ask)
+    return Run(service, stored, goal_of(stored.session, ask.typed(RunBody), service.limits), key)
 
 
 def goal_of(session: Session, body: dict[str, Any], limits: Limits) -> Goal:
@@ -145,16 +141,28 @@ class Course:
 
 
 class Run:
-    """A stored session's run: ``stored`` is the session before it and, once ``stretches`` has ended, after it."""
+    """A stored session's run: ``stored`` is the session before it and, once ``stretches`` has ended, after it.
 
-    def __init__(self, service: Service, stored: Stored, goal: Goal, key: Key | None) -> None:
+    Without a goal it has been run already.
+    """
+
+    def __init__(self, service: Service, stored: Stored, goal: Goal | None, key: Key | None) -> None:
         self.service = service
         self.stored = stored
         self.key = key
-        self.course = Course(service, stored.session, goal)
+        self.replayed = goal is None
+        self.course = Course(service, stored.session, goal or Goal())
+
+    async def finish(self, receive: Receive) -> None:
+        """Go to the end, or until the client leaves."""
+        async with departure(receive) as gone:
+            async for _ in self.stretches(gone):
+                pass
 
     async def stretches(self, gone: asyncio.Event) -> AsyncGenerator[Stretch, None]:
         """Each stretch as it is committed. Closing the generator ends the run at the last one."""
+        if self.replayed:
+            return
         store, course = self.service.store, self.course
         stopped = course.attempt()
         if stopped is not None:

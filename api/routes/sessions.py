@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Literal
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.documents.bodies import CreateBody, EmptyBody, ForkBody, PatchBody
-from api.engine.errors import NotFound
+from api.engine.errors import NotFound, StateConflict
 from api.routes.actions import act, asked, creation_key, key_of, permit, writable
 from api.routes.answering import ACTION_KINDS, STATE_KINDS, Query, View, answer_action, answer_state, base_of, query_of
 from api.routes.bodies import Ask, read
 from api.routes.endpoint import router
 from api.routes.negotiation import Kind, negotiate, split_suffix
-from api.routes.operations import ACTION_CONTENT, BODY, STATE_CONTENT, acting, looking, operation
+from api.routes.operations import ACTION_CONTENT, BODY, LINKS, STATE_CONTENT, acting, looking, operation
 from api.routes.runs import begun
 from api.routes.service import Service, root_of, service_of
 from api.store import Key, Stored
@@ -32,23 +33,6 @@ ARTICLE = {
     "optimizer": {"kind": "sgd", "learning_rate": 0.05, "dialect": "torch"},
     "parameters": {"w1": -0.017, "w2": -0.048, "b": 0},
     "batch_size": 1,
-}
-_ID = {"parameters": {"id": "$response.body#/id"}}
-LINKS = {
-    action: {"operationId": action, **_ID}
-    for action in (
-        "show",
-        "forward",
-        "backward",
-        "update",
-        "run",
-        "undo",
-        "rewind",
-        "fork",
-        "patch",
-        "remove",
-        "history",
-    )
 }
 
 
@@ -83,14 +67,30 @@ async def create(request: Request) -> Response:
     service = service_of(request)
     kind = negotiate(request, ACTION_KINDS)
     ask = await read(request, service.limits)
-    key = creation_key(request, ask)
-    known = await service.store.replay(key) if key else None
-    if known and known.id:
-        stored = await service.store.at_revision(await service.store.load(known.id), known.revision)
-    else:
-        session, stretches = await begun(service, define(ask.typed(CreateBody), limits=service.limits))
-        stored = await service.store.create(session, stretches=stretches, key=key)
-    return await answer_action(request, stored, kind, status=201, minimal=ask.minimal, replayed=known is not None)
+    stored, replayed = await once(service, creation_key(request, ask), lambda key: _create(service, ask, key))
+    return await answer_action(request, stored, kind, status=201, minimal=ask.minimal, replayed=replayed)
+
+
+async def _create(service: Service, ask: Ask, key: Key | None) -> Stored:
+    session, stretches = await begun(service, define(ask.typed(CreateBody), limits=service.limits))
+    return await service.store.create(session, stretches=stretches, key=key)
+
+
+async def once(
+    service: Service, key: Key | None, make: Callable[[Key | None], Awaitable[Stored]]
+) -> tuple[Stored, bool]:
+    """The session that ``make`` creates, or the one that was created with this key before, and whether it was."""
+    if key is None:
+        return await make(None), False
+    known = await service.store.replay(key)
+    if known is None:
+        try:
+            return await make(key), False
+        except StateConflict as twin:
+            known = await service.store.replay(key)  # the same request, sent twice at once: the other one was faster
+            if known is None:
+                raise twin from None
+    return await service.store.at_revision(await service.store.load(known.id or ""), known.revision), True
 
 
 @routes.get(
@@ -182,17 +182,13 @@ async def fork_session(request: Request) -> Response:
     kind = negotiate(request, ACTION_KINDS)
     ask = await asked(request, service)
     source = writable(await service.store.load(request.path_params["id"]))
-    key = key_of(request, ask, kind)
-    known = await service.store.replay(key) if key else None
-    if known and known.id:
-        stored = await service.store.at_revision(await service.store.load(known.id), known.revision)
-    else:
-        permit(source, "fork", request, ask)
-        stored = await _fork(service, source, ask, key)
-    return await answer_action(request, stored, kind, status=201, minimal=ask.minimal, replayed=known is not None)
+    stored, replayed = await once(service, key_of(request, ask, kind), lambda key: _fork(request, source, ask, key))
+    return await answer_action(request, stored, kind, status=201, minimal=ask.minimal, replayed=replayed)
 
 
-async def _fork(service: Service, source: Stored, ask: Ask, key: Key | None) -> Stored:
+async def _fork(request: Request, source: Stored, ask: Ask, key: Key | None) -> Stored:
+    permit(source, "fork", request, ask)
+    service = service_of(request)
     fields = ask.typed(ForkBody)
     if "step" in fields:
         source = await service.store.at_step(source, fields["step"], Phase.READY)

@@ -91,7 +91,7 @@ class Snapshot:
     progress: Progress
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Update:
     """The last step taken: its optimiser, the numbers that the rule read, and what it made of them.
 

@@ -27,6 +27,13 @@ def _number(name: str, *, primary_key: bool = False, nullable: bool = False) -> 
 
 
 def upgrade() -> None:
+    _create_sessions()
+    _create_events()
+    _create_slices()
+    _create_idempotency()
+
+
+def _create_sessions() -> None:
     op.create_table(
         "sessions",
         sa.Column("key", KEY, primary_key=True),
@@ -41,6 +48,9 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_table("definitions", _owner(), sa.Column("document", sa.Text, nullable=False))
+
+
+def _create_events() -> None:
     op.create_table(
         "events",
         _owner(),
@@ -65,6 +75,9 @@ def upgrade() -> None:
         sa.Column("frame", sa.LargeBinary),
         sa.Column("settings", sa.Text),
     )
+
+
+def _create_slices() -> None:
     op.create_table(
         "slices",
         _owner(),
@@ -78,6 +91,9 @@ def upgrade() -> None:
         sa.Column("losses", sa.LargeBinary, nullable=False),
         sa.Column("seconds", sa.Double, nullable=False),
     )
+
+
+def _create_idempotency() -> None:
     op.create_table(
         "idempotency",
         sa.Column("key_hash", sa.LargeBinary, primary_key=True),

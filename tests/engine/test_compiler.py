@@ -18,7 +18,6 @@ from api.engine.forward import forward
 from api.engine.graph import Graph
 from tests.engine.formulas import numbers, sources
 
-
 SGD = rule_of("sgd", "torch")
 
 

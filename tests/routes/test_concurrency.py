@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import pytest
 from starlette.testclient import TestClient
+
+from tests.routes.serving import call, serving
 
 KEY = "a-key-of-at-least-22-characters"
 
@@ -118,6 +123,27 @@ def test_a_state_that_is_known_is_304(client: TestClient, session: str) -> None:
     assert client.get(session, headers={"If-None-Match": tag}).status_code == 200
 
 
+def test_the_page_of_a_past_revision_is_another_page_once_the_session_has_moved_on(
+    client: TestClient, session: str
+) -> None:
+    page = f"{session}/revisions/0.html"
+    before = client.get(page)
+    client.post(f"{session}/forward")
+    after = client.get(page, headers={"If-None-Match": before.headers["etag"]})
+    assert after.status_code == 200
+    assert "the session is at" in after.text
+    assert "the session is at" not in before.text
+    stale = client.post(f"{session}/backward", headers={"If-Match": after.headers["etag"]})
+    assert stale.status_code == 412
+
+
+def test_the_page_shows_every_operation_where_asked(client: TestClient, session: str) -> None:
+    named, ops = (client.get(f"{session}.html", params={"detail": detail}) for detail in ("named", "ops"))
+    assert "Every operation" in named.text
+    assert "Named quantities only" in ops.text
+    assert ops.text.count('class="node') > named.text.count('class="node')
+
+
 def test_every_representation_has_a_tag_of_its_own(client: TestClient, session: str) -> None:
     paths = (
         "",
@@ -149,3 +175,18 @@ def test_little_is_answered_where_little_is_wanted(client: TestClient, session: 
     assert created.status_code == 204
     assert created.headers["location"].startswith("/v1/sessions/")
     assert client.post(f"{session}/update", json={"return": "maximal"}).status_code == 422
+
+
+def test_of_eight_clients_at_once_one_acts_and_with_one_key_all_get_its_answer(tmp_path: Path) -> None:
+    with serving(tmp_path) as (url, _), ThreadPoolExecutor(8) as eight:
+
+        def at_once(path: str, **headers: str) -> list[tuple[int, dict[str, object]]]:
+            return [each.result() for each in [eight.submit(call, "POST", url + path, {}, **headers) for _ in range(8)]]
+
+        created = at_once("/v1/sessions", Idempotency_Key=KEY)
+        session = f"/v1/sessions/{created[0][1]['id']}"
+        assert [(status, state["id"]) for status, state in created] == [(201, created[0][1]["id"])] * 8
+        assert sorted(status for status, _ in at_once(f"{session}/forward")) == [200] + [409] * 7
+        assert [state["revision"] for _, state in at_once(f"{session}/backward", Idempotency_Key="k")] == [2] * 8
+        forks = at_once(f"{session}/fork", Idempotency_Key="k")
+        assert len({state["id"] for _, state in forks}) == 1

@@ -60,6 +60,11 @@ def test_a_browser_gets_the_same_problem_as_a_page(client: TestClient, session: 
         assert answer.headers["vary"] == "Accept"
 
 
+def test_a_long_address_is_not_repeated(client: TestClient) -> None:
+    instance = client.get("/v1/sessions/" + "a" * 3000).json()["instance"]
+    assert instance == "/v1/sessions/" + "a" * 39 + "%E2%80%A6"
+
+
 def test_links_of_a_problem_carry_the_root_path(tmp_path: object) -> None:
     from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""``python -m tests.golden.libraries``: what PyTorch and Keras themselves make of every case, as JSON.
+"""``python -m tests.libraries.made``: what PyTorch and Keras themselves make of every case, as JSON.
 
 With ``--write`` it goes to ``tests/golden/libraries.json``, else to standard output. Needs ``stepgrad[libraries]``; all
 in float64, Keras on its torch backend, gradients by torch's autograd.
@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.golden import cases
-from tests.golden.cases import Body
+from tests.libraries import cases
+from tests.libraries.cases import Body
 
-HERE = Path(__file__).parent / "libraries.json"
+GOLDEN = Path(__file__).parents[1] / "golden" / "libraries.json"
 ROWS = ((4, 1, 2), (2, 8, -14), (1, 0, 1), (3, 2, -1), (1, 4, -7), (6, 7, -8))
 _SGD = ("sgd", "momentum", "nesterov")
 _CLASSES = {
@@ -131,14 +131,17 @@ class Libraries:
 
 def _special(kind: str) -> Body:
     """What makes a class into this kind."""
-    return {
-        "momentum": {"momentum": 0.9}, "nesterov": {"momentum": 0.9, "nesterov": True}, "amsgrad": {"amsgrad": True}
-    }.get(kind, {})  # fmt: skip
+    made: dict[str, Body] = {
+        "momentum": {"momentum": 0.9},
+        "nesterov": {"momentum": 0.9, "nesterov": True},
+        "amsgrad": {"amsgrad": True},
+    }
+    return made.get(kind, {})
 
 
 if __name__ == "__main__":
     text = json.dumps(Libraries().made(), indent=0)
     if "--write" in sys.argv:
-        HERE.write_text(text + "\n", encoding="utf-8")
+        GOLDEN.write_text(text + "\n", encoding="utf-8")
     else:
         sys.stdout.write(text)

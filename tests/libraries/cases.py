@@ -1,7 +1,7 @@
 """What is run side by side with the libraries: optimisers on the article's data, schedules by themselves.
 
-Each case is an optimiser's or a schedule's object as a definition has it. ``libraries`` makes the golden files from
-them, and the tests train sessions with the same.
+Each case is an optimiser's or a schedule's object as a definition has it. ``made`` lets the
+libraries do them, the tests train sessions with the same.
 """
 
 from __future__ import annotations
