@@ -21,7 +21,11 @@ from pydantic import (
 )
 
 from api.engine.initializers import INITIALIZERS
+from api.engine.losses import LOSSES
+from api.engine.optimizers import DIALECTS, OPTIMIZERS
 from api.engine.wording import shown
+from api.training.definition import SCHEDULES
+from api.training.models import MODELS
 
 LARGEST_WHOLE = 2**53 - 1  # the largest integer that every JSON reader keeps
 
@@ -53,6 +57,13 @@ Numbers = Annotated[Any, PlainValidator(numbers), WithJsonSchema(NUMBERS_SCHEMA)
 # Cells are checked with their row and column where tables are read.
 Rows = Annotated[list[Any], WithJsonSchema({"type": "array", "items": {"type": "array", "items": {"type": "number"}}})]
 Phase = Literal["ready", "forward", "backward"]
+# The tables below know which kinds there are and say so better than a type could; the schema lists them.
+ModelKind = Annotated[str, Field(json_schema_extra={"enum": list(MODELS)})]
+LossKind = Annotated[str, Field(json_schema_extra={"enum": list(LOSSES)})]
+OptimizerKind = Annotated[str, Field(json_schema_extra={"enum": list(OPTIMIZERS)})]
+Dialect = Annotated[str, Field(json_schema_extra={"enum": list(DIALECTS)})]
+ScheduleKind = Annotated[str, Field(json_schema_extra={"enum": list(SCHEDULES)})]
+InitializerKind = Annotated[str, Field(json_schema_extra={"enum": list(INITIALIZERS)})]
 
 
 class Body(BaseModel):
@@ -85,7 +96,7 @@ def _plain(value: Any) -> Any:
 class ModelBody(Body):
     """What is trained: ``linear`` from the data's columns, or an ``expression`` written out."""
 
-    kind: Literal["linear", "expression"] = "linear"
+    kind: ModelKind | None = None
     source: str | None = None
     """Assignments, one a line or separated by semicolons: `yhat = w*x + b`, `L = (yhat - y)**2`."""
     shapes: dict[str, list[Whole]] | None = None
@@ -119,28 +130,28 @@ class DataBody(Body):
 class LossBody(Body):
     """How far the outputs are from the targets."""
 
-    kind: Literal["squared_error"] | None = None
+    kind: LossKind | None = None
     reduction: Literal["mean", "sum"] | None = None
 
 
 class OptimizerBody(Body):
     """The rule that turns gradients into new parameters."""
 
-    kind: Literal["sgd"] | None = None
-    dialect: Literal["torch"] | None = None
+    kind: OptimizerKind | None = None
+    dialect: Dialect | None = None
     learning_rate: float | None = None
 
 
 class ScheduleBody(Body):
     """How the learning rate changes with the steps."""
 
-    kind: Literal["constant"] | None = None
+    kind: ScheduleKind | None = None
 
 
 class InitializerBody(Body):
     """How parameters that are not given are drawn; which numbers apply depends on the kind."""
 
-    kind: Annotated[str, Field(json_schema_extra={"enum": list(INITIALIZERS)})] | None = None
+    kind: InitializerKind | None = None
     value: float | None = None
     low: float | None = None
     high: float | None = None

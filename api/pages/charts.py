@@ -20,9 +20,10 @@ _DOTS = 24  # so few points are each drawn as a dot
 def loss(losses: Sequence[tuple[int, Any]], standalone: bool = False) -> str:
     """The losses as ``(step, loss)`` pairs in order; ``standalone`` with its own style, for ``loss.svg``.
 
-    Losses may be the JSON's strings for what is not finite: those stand as crosses on the upper edge, zeros on the lower.
+    Losses may be the JSON's strings for what is not finite, crosses on the upper edge; zeros lie on the lower.
     """
-    points = [(step, figures.to_float(value)) for step, value in losses]
+    # a step's loss is known with the update that ends it: the first step is update 1
+    points = [(step + 1, figures.to_float(value)) for step, value in losses]
     opening = Markup('<svg {}class="chart" viewBox="0 0 {} {}" {}role="img" aria-labelledby="lt ld">').format(
         Markup('xmlns="http://www.w3.org/2000/svg" ') if standalone else "", int(_WIDTH), int(_HEIGHT),
         Markup('width="640" height="352" ') if standalone else "")  # fmt: skip
@@ -122,7 +123,9 @@ class _Scale:
         anchor = "end" if x > _LEFT + 60 else "start"
         beside = [self.y(other) for place, other in self.points if abs(self.x(place) - x) < 52]
         text_y = min(beside) - 9 if min(beside) > _TOP + 12 else max(beside) + 18
-        dot = Markup('<circle class="last" cx="{}" cy="{}" r="4"/>').format(_n(x), _n(y)) if math.isfinite(value) else ""
+        dot = (
+            Markup('<circle class="last" cx="{}" cy="{}" r="4"/>').format(_n(x), _n(y)) if math.isfinite(value) else ""
+        )
         return Markup('{}<text class="lastl" x="{}" y="{}" text-anchor="{}">{}</text>').format(
             dot, _n(x), _n(text_y), anchor, figures.number(value))  # fmt: skip
 

@@ -1,7 +1,7 @@
 """Numbers as a reader sees them: rounded, with a real minus sign, folded where there are many.
 
-A value comes as the JSON has it: a number, one of the strings ``"NaN"``, ``"Infinity"``, ``"-Infinity"``, a nested list,
-a summary of a large array, or null. Rounding is to significant digits, so a small learning rate never reads 0.00.
+A value comes as the JSON has it: a number, a nested list, a summary of a large array, null, or one of
+``"NaN"``, ``"Infinity"``, ``"-Infinity"``. Rounding is to significant digits, so a small learning rate never reads 0.00.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def to_float(value: Any) -> float:
 
 
 def number(value: Any, digits: int = DIGITS, *, compact: bool = False) -> str:
-    """``value`` to ``digits`` significant digits: ``−0.116``, ``4.477``, ``∞``, ``1.2×10⁻⁷`` or, compact, ``1.2e−7``."""
+    """``value`` to ``digits`` significant digits: ``−0.116``, ``4.477``, ``∞``, ``1.2×10⁻⁷``, or compact ``1.2e−7``."""
     if value is None:
         return NOTHING
     x = to_float(value)

@@ -61,6 +61,7 @@ def session_page(page: SessionPage) -> str:
         s=state,
         bar=views.bar(state, page.current_revision),
         equations=views.equations(state, page.equations),
+        partials=views.partials(state, page.equations),
         heading=views.equations_heading(state),
         picture=views.trusted(svg.graph(state)),
         natural=views.natural_width(graph),
@@ -71,6 +72,7 @@ def session_page(page: SessionPage) -> str:
         log=views.log_rows(page.history),
         chart=views.trusted(charts.loss(page.losses)) if page.losses else None,
         warnings=views.warnings(state),
+        notices=views.notices(state),
         editable=views.editable(state),
     )
 

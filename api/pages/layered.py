@@ -1,7 +1,7 @@
 """Rows of vertices: in which order they stand, and at which x. The combinatorial half of the layout.
 
-A vertex is an integer; ``rows`` lists them from top to bottom, ``up[v]`` and ``down[v]`` its neighbours in the rows next
-to its own. Nothing here recurses, draws at random, or depends on hashes: the same rows always give the same picture.
+A vertex is an integer; ``rows`` lists them from top to bottom, ``up[v]`` and ``down[v]`` are its neighbours in the next
+rows. Nothing here recurses, draws at random, or depends on hashes: the same rows always give the same picture.
 Method: barycentre sweeps with exchange of neighbours for the order (Sugiyama 1981, Gansner 1993), and for x the least
 squares fit to the neighbours that keeps the order, by pooling adjacent violators.
 """

@@ -1,6 +1,6 @@
 """Where the nodes, edges and labels of a graph stand: a layered layout in which forward reads downwards.
 
-A node's row is its longest distance from the end of the graph, so a source stands right above its first consumer. Between
+A node's row is its longest distance from the end of the graph: a source stands right above its first consumer. Between
 two rows of nodes lies a row of labels; a label, and a long edge's way past a row of nodes, is a vertex of its own: so a
 label sits on its edge and nothing lies over anything. Order and x come from :mod:`api.pages.layered`.
 

@@ -211,6 +211,10 @@ def _before(state: dict[str, Any]) -> dict[str, Any]:
 def _lines(node: dict[str, Any], box: Box, before: Any) -> Markup:
     """Name, value, gradient, as far as there are any, centred in the box."""
     room = box.width - 2
+    corner = Markup("")
+    if node["op"] is not None and notation.is_name(node["id"]):  # its name does not say how it is computed
+        sign = notation.operation_sign(str(node["op"]))
+        corner = Markup('<text class="op" x="{}" y="{}">{}</text>').format(_n(box.x + 10), _n(box.y + 15), sign)
     title = sizes.node_title(node)
     name = notation.svg(title) if notation.is_name(title) else Markup('<tspan class="u">{}</tspan>').format(title)
     lines: list[tuple[str, Markup | str]] = [("s", name)]
@@ -219,10 +223,10 @@ def _lines(node: dict[str, Any], box: Box, before: Any) -> Markup:
     if node["gradient"] is not None:
         lines.append(("gr", figures.fitted(node["gradient"], room, sizes.SMALL_SIZE, "∇ ", bold=True)))
     elif before is not None:
-        lines.append(("was", figures.fitted(before, room, sizes.SMALL_SIZE, "was ")))
+        lines.append(("was", figures.fitted(before, room, sizes.SMALL_SIZE)))
     middle = box.y + box.height / 2
     starts = {1: (6.0,), 2: (-3.0, 14.0), 3: (-11.0, 6.0, 21.0)}[len(lines)]
-    return Markup("").join(
+    return corner + Markup("").join(
         _text(kind, box, middle + start, text) for (kind, text), start in zip(lines, starts, strict=True)
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from api.pages import figures, notation, svg
+from api.pages import figures, mathml, notation, svg
 from api.pages.layout import layout
 
 PHASES = ("ready", "forward", "backward")
@@ -16,6 +16,7 @@ _NEXT = {"ready": "forward", "forward": "backward", "backward": "update"}
 _LOG_ROWS = 24
 _DATA_ROWS = 24
 _MOST_EDITED = 12
+_SHORT = 9
 
 
 def trusted(markup: str) -> Markup:
@@ -57,27 +58,34 @@ def equations_heading(state: dict[str, Any]) -> tuple[str, str]:
 
 
 def equations(state: dict[str, Any], items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The equations that belong to this phase, each with its title, its lines and the path it traces."""
+    """The equations that belong to this phase, each with its title and the path it traces; partials are apart."""
     parameters = [node["id"] for node in state["graph"]["nodes"] if node["role"] == "parameter"]
     shown = []
     for item in items:
         kind, _, key = str(item["about"]).partition(".")
-        if kind not in _SHOWN[_stage(state)]:
-            continue
-        number = parameters.index(key) if key in parameters else svg.TRACED
-        shown.append({
-            "id": f"p-{key}" if kind in ("gradients", "updated") else None,
-            "trace": number if number < svg.TRACED and kind in ("gradients", "updated") else None,
-            "title": _equation_title(kind, key),
-            "lines": [_formula(item[part]) for part in ("symbolic", "substituted", "value") if item[part] is not None],
-        })  # fmt: skip
+        if kind in _SHOWN[_stage(state)]:
+            number = parameters.index(key) if key in parameters else svg.TRACED
+            shown.append({
+                "id": f"p-{key}" if key in parameters else None,
+                "trace": number if number < svg.TRACED else None,
+                "title": _equation_title(kind, key),
+                "math": _formula(item),
+            })  # fmt: skip
     return shown
+
+
+def partials(state: dict[str, Any], items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The partials of the backward phase, and which of them need a wide line."""
+    if state["phase"] != "backward":
+        return []
+    chosen = [item for item in items if str(item["about"]).startswith("partials.")]
+    return [{"math": _formula(item), "long": mathml.length(str(item["symbolic"])) > _SHORT} for item in chosen]
 
 
 _SHOWN = {
     "model": ("values",),
     "forward": ("values",),
-    "backward": ("partials", "gradients"),
+    "backward": ("gradients",),
     "update": ("updated",),
 }
 
@@ -89,18 +97,18 @@ def _stage(state: dict[str, Any]) -> str:
 
 
 def _equation_title(kind: str, key: str) -> Markup:
-    if kind == "partials":
-        target, _, source = key.partition("/")
-        return Markup("{} with respect to {}").format(notation.html(target), notation.html(source))
-    words = {"gradients": "Loss with respect to {}", "updated": "New {}", "values": "{}"}
-    return Markup(words.get(kind, "{}")).format(notation.html(key or kind))
+    words = {"gradients": "Loss with respect to {}", "updated": "New {}"}.get(kind, "{}")
+    return Markup(words).format(notation.html(key or kind))
 
 
-def _formula(part: Any) -> Markup:
-    """MathML from the documents' own builder as it is, anything else as text."""
-    if isinstance(part, str) and part.startswith("<math"):
-        return Markup(part)
-    return escape(part if isinstance(part, str) else figures.values(part))
+def _formula(item: dict[str, Any]) -> Markup:
+    """MathML from the documents' own writer laid out, anything else as text."""
+    parts = [item[part] for part in ("symbolic", "substituted", "value")]
+    if all(part is None or mathml.is_math(part) for part in parts):
+        return mathml.aligned(*parts)
+    return escape(
+        " = ".join(part if isinstance(part, str) else figures.values(part) for part in parts if part is not None)
+    )
 
 
 def natural_width(graph: dict[str, Any]) -> int:
@@ -208,9 +216,20 @@ def warnings(state: dict[str, Any]) -> list[dict[str, Any]]:
     """The state's warnings; where a smaller learning rate helps, with the fields of the fork that has one."""
     helped = [item for item in state["warnings"] if item["code"] in ("loss_growing", "diverged")][:1]
     return [
-        {"code": item["code"], "message": item["message"], "fork": _calmer(state) if item in helped else None}
+        {
+            "code": item["code"],
+            # programs are told the call that helps; here stands a button instead
+            "message": item["message"].partition(": POST ")[0].rstrip(".") + ".",
+            "fork": _calmer(state) if item in helped else None,
+        }
         for item in state["warnings"]
+        if not item["code"].startswith("sqlite")
     ]
+
+
+def notices(state: dict[str, Any]) -> list[str]:
+    """Warnings about the service rather than the training, for whoever runs it."""
+    return [item["message"] for item in state["warnings"] if item["code"].startswith("sqlite")]
 
 
 def _calmer(state: dict[str, Any]) -> dict[str, Any]:

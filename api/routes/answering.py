@@ -103,7 +103,9 @@ def place(graph: dict[str, Any]) -> None:
 async def rendered(request: Request, stored: Stored, kind: Kind, view: View = PLAIN) -> bytes | str:
     """A session's state as text or bytes of a kind."""
     if kind is Kind.HTML:
-        return await session_html(service_of(request), stored, state_document(request, stored), root_of(request))
+        # A page shows rounded numbers and has its own layout, so only the detail makes a difference to it.
+        document = state_document(request, stored, View(detail=view.detail))
+        return await session_html(service_of(request), stored, document, root_of(request))
     document = state_document(request, stored, view)
     if kind is Kind.JSON:
         return to_json(document)
@@ -112,26 +114,34 @@ async def rendered(request: Request, stored: Stored, kind: Kind, view: View = PL
     return graph(document, standalone=True) if kind is Kind.SVG else graph_dot(document)
 
 
-def tag_of(stored: Stored, kind: Kind, view: View) -> str:
-    """The ETag of a representation."""
+def tag_of(stored: Stored, kind: Kind, view: View, current: int | None = None) -> str:
+    """The ETag of a representation; with ``current`` of one that also shows which revision is the last."""
     return entity_tag(
-        stored.revision, *view.variant, "" if kind is Kind.JSON else kind.value, "running" if stored.running else ""
+        stored.revision,
+        *view.variant,
+        "" if kind is Kind.JSON else kind.value,
+        "" if current is None else f"of{current}",
+        "running" if stored.running else "",
     )
 
 
-def headers_of(stored: Stored, kind: Kind, view: View = PLAIN, *, fixed: bool = False) -> dict[str, str]:
+def headers_of(
+    stored: Stored, kind: Kind, view: View = PLAIN, *, fixed: bool = False, current: int | None = None
+) -> dict[str, str]:
     """Tag and caching headers; ``fixed`` is the address of one revision, whose content never changes."""
     lasting = PAGE if kind is Kind.HTML else REVALIDATE
     if fixed and kind is not Kind.HTML and not stored.running:  # a run's end changes what is allowed
         lasting = IMMUTABLE
-    return {"ETag": tag_of(stored, kind, view), "Cache-Control": lasting, "Vary": "Accept"}
+    return {"ETag": tag_of(stored, kind, view, current), "Cache-Control": lasting, "Vary": "Accept"}
 
 
 async def answer_state(
     request: Request, stored: Stored, kind: Kind, view: View = PLAIN, *, fixed: bool = False
 ) -> Response:
     """The answer to a GET of a state: 200, or 304 for who has it already."""
-    headers = headers_of(stored, kind, view, fixed=fixed)
+    # The page of a revision says where the session is by now, and has buttons only while it is there.
+    current = (await service_of(request).store.load(stored.id)).revision if kind is Kind.HTML else None
+    headers = headers_of(stored, kind, view, fixed=fixed, current=current)
     if not_modified(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     return Response(await rendered(request, stored, kind, view), 200, headers, MEDIA_TYPES[kind])

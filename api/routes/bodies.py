@@ -19,7 +19,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
-from api.documents.bodies import given
+from api.documents.bodies import LARGEST_WHOLE, given
 from api.engine.errors import BodyTooLarge, FieldError, InvalidInput, LimitExceeded, UnsupportedMediaType
 from api.engine.wording import pointer_part, shown
 from api.routes.faults import faults
@@ -100,7 +100,8 @@ def with_control(fields: dict[str, Any], key: str | None, minimal: bool, is_form
         revision = int(revision[:19])
     if isinstance(revision, float) and revision.is_integer():
         revision = int(revision)
-    if revision is not None and (isinstance(revision, bool) or not isinstance(revision, int) or revision < 0):
+    whole = isinstance(revision, int) and not isinstance(revision, bool)
+    if revision is not None and not (whole and 0 <= revision <= LARGEST_WHOLE):
         raise InvalidInput("revision must be a whole number from 0", "/revision")
     field_key = control.get("idempotency_key")
     if field_key is not None and not isinstance(field_key, str):

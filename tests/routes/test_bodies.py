@@ -9,9 +9,12 @@ from pydantic import BaseModel
 
 from api.documents.bodies import CheckBody, CreateBody, RunBody
 from api.engine.errors import InvalidInput, LimitExceeded, NotJSON, StepgradError
+from api.engine.losses import LOSSES
+from api.engine.optimizers import DIALECTS, OPTIMIZERS
 from api.routes.bodies import Ask
 from api.routes.forms import nested
 from api.routes.strict_json import parse
+from api.training.models import MODELS
 
 
 def faults_of(model: type[BaseModel], fields: dict[str, Any], *, is_form: bool = False) -> dict[str, str]:
@@ -100,7 +103,7 @@ def test_a_pointer_leads_into_what_was_sent_and_not_into_our_unions() -> None:
 
 
 def test_nothing_longer_than_40_characters_is_echoed() -> None:
-    for fields in ({"x" * 500: 1}, {"seed": "y" * 500}, {"model": {"kind": "z" * 500}}, {"title": {"q" * 500: 1}}):
+    for fields in ({"x" * 500: 1}, {"seed": "y" * 500}, {"start": {"phase": "z" * 500}}, {"title": {"q" * 500: 1}}):
         for pointer, detail in faults_of(CreateBody, fields).items():
             assert max(map(len, pointer.split("/"))) <= 40
             assert not any(sign * 41 in detail for sign in "xyzq")
@@ -171,3 +174,16 @@ def test_the_same_fields_have_the_same_fingerprint() -> None:
     assert Ask({"a": 1, "b": 2}).fingerprint == Ask({"b": 2, "a": 1}).fingerprint
     assert Ask({"a": 1}).fingerprint != Ask({"a": 2}).fingerprint
     assert Ask({}, revision=1).fingerprint != Ask({}, revision=2).fingerprint
+
+
+def test_the_kinds_of_the_tables_are_those_of_the_schema() -> None:
+    for path, table in (
+        (("loss", "kind"), LOSSES),
+        (("optimizer", "dialect"), DIALECTS),
+        (("optimizer", "kind"), OPTIMIZERS),
+        (("model", "kind"), MODELS),
+    ):
+        definition, field = CreateBody.model_json_schema()["$defs"][f"{path[0].capitalize()}Body"], path[1]
+        assert definition["properties"][field]["anyOf"][0]["enum"] == list(table)
+        for kind in table:
+            assert Ask({path[0]: {field: kind}}).typed(CreateBody) == {path[0]: {field: kind}}

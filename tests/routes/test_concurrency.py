@@ -123,6 +123,27 @@ def test_a_state_that_is_known_is_304(client: TestClient, session: str) -> None:
     assert client.get(session, headers={"If-None-Match": tag}).status_code == 200
 
 
+def test_the_page_of_a_past_revision_is_another_page_once_the_session_has_moved_on(
+    client: TestClient, session: str
+) -> None:
+    page = f"{session}/revisions/0.html"
+    before = client.get(page)
+    client.post(f"{session}/forward")
+    after = client.get(page, headers={"If-None-Match": before.headers["etag"]})
+    assert after.status_code == 200
+    assert "the session is at" in after.text
+    assert "the session is at" not in before.text
+    stale = client.post(f"{session}/backward", headers={"If-Match": after.headers["etag"]})
+    assert stale.status_code == 412
+
+
+def test_the_page_shows_every_operation_where_asked(client: TestClient, session: str) -> None:
+    named, ops = (client.get(f"{session}.html", params={"detail": detail}) for detail in ("named", "ops"))
+    assert "Every operation" in named.text
+    assert "Named quantities only" in ops.text
+    assert ops.text.count('class="node') > named.text.count('class="node')
+
+
 def test_every_representation_has_a_tag_of_its_own(client: TestClient, session: str) -> None:
     paths = (
         "",

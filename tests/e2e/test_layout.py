@@ -1,0 +1,124 @@
+"""What pages look like, as far as it can be measured: widths, sizes of type, and nothing that would run."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import httpx2
+import pytest
+
+if TYPE_CHECKING:
+    from tests.e2e.browser import Browser
+
+WIDTHS = (320, 360, 768, 1440)
+NETWORK = (
+    "z1 = w11*x1 + w12*x2 + b1\nh1 = tanh(z1)\nz2 = w21*x1 + w22*x2 + b2\nh2 = tanh(z2)\n"
+    "yhat = v1*h1 + v2*h2 + c\nL = (yhat - y)**2"
+)
+TYPE_SIZES = """[...document.querySelectorAll('svg.graph text, svg.graph tspan')].map(text =>
+    [text.textContent, parseFloat(getComputedStyle(text).fontSize) * (text.ownerSVGElement.getScreenCTM().a)])"""
+TOO_WIDE = """[...document.querySelectorAll('body *')].filter(e => !e.closest('.pan, .scroll, .mx, .vh'))
+    .filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+    .map(e => e.tagName + '.' + e.getAttribute('class')).slice(0, 5)"""
+RUNS = re.compile(r"<script|\bon[a-z]+\s*=\s*[\"']|javascript:|\sstyle=", re.IGNORECASE)
+
+
+@pytest.fixture(scope="module")
+def pages(address: str) -> dict[str, str]:
+    """Addresses of pages in many states, each the page of another kind of content."""
+    client = httpx2.Client(base_url=address)
+    small = client.post("/v1/sessions", json={"title": "A session with a title as long as people like them to be"})
+    article = small.headers["location"]
+    for call in ("forward", "backward", "update"):
+        client.post(f"{article}/{call}")
+    grown = client.post("/v1/sessions").headers["location"]
+    client.post(f"{grown}/run", json={"epochs": 300})
+    net = {"model": {"kind": "expression", "source": NETWORK}, "batch_size": 3, "seed": 1}
+    network = client.post("/v1/sessions", json=net).headers["location"]
+    for call in ("forward", "backward"):
+        client.post(f"{network}/{call}")
+    client.close()
+    return {
+        "start": "/",
+        "guide": "/guide.html",
+        **{f"article {revision}": f"{article}/revisions/{revision}" for revision in range(4)},
+        "diverged": grown,
+        "network": network,
+        "operations": f"{article}/revisions/2?detail=ops",
+        "problem": "/v1/sessions/AAAAAAAAAAAAAAAAAAAAAA",
+        "kind of problem": "/problems/wrong-phase",
+    }
+
+
+NAMES = (
+    *("start", "guide", "article 0", "article 1", "article 2", "article 3"),
+    *("diverged", "network", "operations", "problem", "kind of problem"),
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_wider_than_the_window_and_type_is_legible(
+    browser: Browser, address: str, pages: dict[str, str], name: str
+) -> None:
+    for dark in (False, True):
+        for width in WIDTHS:
+            browser.size(width, dark=dark)
+            browser.open(address + pages[name])
+            for unfolded in (False, True):
+                if unfolded:
+                    browser.measure("document.querySelectorAll('details').forEach(part => part.open = true)")
+                wide = browser.measure("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+                assert wide == [width, width], (width, dark, unfolded, browser.measure(TOO_WIDE))
+            sizes = browser.measure(TYPE_SIZES)
+            assert bool(sizes) is bool(browser.all("svg.graph"))
+            small = [text for text in sizes if text[1] < 10.99]
+            assert not small, (width, small[:5])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_page_holds_anything_that_runs(address: str, pages: dict[str, str], name: str) -> None:
+    answer = httpx2.get(address + pages[name], headers={"Accept": "text/html"})
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "unsafe-inline" not in answer.headers["content-security-policy"]
+    assert not RUNS.findall(answer.text)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_pages_differ_by_day_and_by_night(browser: Browser, address: str, pages: dict[str, str], name: str) -> None:
+    colours = []
+    for dark in (False, True):
+        browser.size(1440, dark=dark)
+        browser.open(address + pages[name])
+        colours.append(browser.measure("getComputedStyle(document.documentElement).backgroundColor"))
+    assert colours[0] != colours[1]
+
+
+def test_the_pictures_stand_alone_in_the_browser(browser: Browser, address: str, pages: dict[str, str]) -> None:
+    for picture in ("graph.svg", "loss.svg"):
+        browser.open(f"{address}{pages['diverged']}/{picture}")
+        assert browser.measure("document.documentElement.nodeName") == "svg"
+        sizes = browser.measure("[...document.querySelectorAll('text')].map(t => getComputedStyle(t).fontSize)")
+        assert sizes
+        assert "16px" not in sizes, "a text that no style reaches"
+
+
+def test_the_live_page_shows_steps_that_others_make(browser: Browser, address: str) -> None:
+    def frames() -> int:
+        count: int = browser.measure("document.querySelectorAll('.frame').length")
+        return count
+
+    session = address + httpx2.post(f"{address}/v1/sessions").headers["location"]
+    browser.open(f"{session}/live", whole=False)
+    browser.until(lambda: frames() == 1)
+    httpx2.post(f"{session}/forward")
+    browser.until(lambda: frames() == 2)
+    shown = browser.measure("[...document.querySelectorAll('.frame')].map(f => getComputedStyle(f).display)")
+    assert shown == ["none", "block"]
+    browser.one(".b-backward").click()
+    browser.until(lambda: frames() == 3)
+    # The answer to the button went into a hidden frame: the page and the focus are where they were.
+    assert browser.focused.get_attribute("class") == "b-backward"
+    assert browser.url == f"{session}/live"
+    assert httpx2.get(session).json()["phase"] == "backward"
