@@ -103,7 +103,8 @@ class Term(Document):
     symbol: str
     latex: str
     formula: str
-    substituted: str
+    substituted: str | None
+    """Null for tensors, whose numbers fill no line."""
     value: Tensor
 
 
@@ -185,6 +186,7 @@ class State(Document):
     definition: dict[str, Any]
     inputs: dict[str, Tensor]
     parameters: dict[str, Tensor]
+    parameter_count: int
     outputs: dict[str, Tensor] | None
     loss: float | NonFinite | None
     gradients: dict[str, Tensor] | None

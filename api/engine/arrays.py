@@ -105,13 +105,20 @@ def contribution(graph: Graph, node: Node, place: int, gradient: Any, values: Se
     return unbroadcast(share, prepared, values[operand.index].shape)
 
 
-def partial(graph: Graph, node: Node, place: int, values: Sequence[Any]) -> Array | None:
-    """∂node/∂operand at ``place`` in the node's shape; None where the Jacobian is not elementwise."""
-    if node.op in TENSOR:
+def pulled(graph: Graph, node: Node, place: int, upstream: Any, values: Sequence[Any]) -> Array | None:
+    """``upstream`` · ∂node/∂operand element by element and not yet added up, in the shape of the larger of the two;
+    None where the Jacobian is not elementwise."""
+    if upstream is None:
         return None
+    if node.op in TENSOR:
+        if node.op not in ("sum", "mean"):
+            return None
+        upstream = np.broadcast_to(upstream, values[node.index].shape)
+        return np.array(TENSOR[node.op].vjp(_call(graph, node), upstream, values[node.index], *_operands(graph, node, values))[0])
     factor = _factor(graph, node, place, values)
     shape = values[node.operands[0]].shape if node.op in ("mean_rows", "sum_rows") else values[node.index].shape
-    return np.array(np.broadcast_to(factor, shape))
+    with np.errstate(all="ignore"):
+        return np.array(np.broadcast_to(upstream * factor, shape))
 
 
 def _factor(graph: Graph, node: Node, place: int, values: Sequence[Any]) -> Any:
@@ -134,9 +141,17 @@ def times(left: Any, right: Any) -> Array:
     return np.asarray(left * right)
 
 
-def summed(value: Any) -> float:
-    """The sum of all elements."""
-    return float(np.sum(value))
+def collected(value: Any, node: Node) -> Array:
+    """What ``pulled`` gave, added up in the shape of ``node``."""
+    shape = (value.shape[:1] if node.batched else ()) + node.shape
+    lead = value.ndim - len(shape)
+    prepared = (1,) * lead + shape if not node.batched else shape[:1] + (1,) * lead + shape[1:]
+    return unbroadcast(value, prepared, shape)
+
+
+def size(value: Any) -> int:
+    """How many numbers it holds."""
+    return int(np.size(value))
 
 
 def unbroadcast(share: Array, prepared: tuple[int, ...], own: tuple[int, ...]) -> Array:

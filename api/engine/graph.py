@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
+from api.engine.tensor_ops import TENSOR
 from api.engine.terms import Term
 
 
@@ -73,8 +74,8 @@ class Graph:
 
     @cached_property
     def scalar(self) -> bool:
-        """Whether every quantity of one example is a number."""
-        return all(node.shape == () for node in self.nodes)
+        """Whether every quantity of one example is a number, worked out from numbers alone."""
+        return all(node.shape == () and node.op not in TENSOR for node in self.nodes)
 
     @cached_property
     def placeholders(self) -> tuple[str, ...]:

@@ -76,6 +76,11 @@ def partial(graph: Graph, node: Node, place: int, values: Sequence[Any]) -> Numb
     return [kernel(a, b, y, static) for a, b, y in zip(*columns, result, strict=True)]
 
 
+def pulled(graph: Graph, node: Node, place: int, upstream: Any, values: Sequence[Any]) -> Number:
+    """``upstream`` · ∂node/∂operand, row by row and not yet added up."""
+    return times(upstream, partial(graph, node, place, values))
+
+
 def added(left: Any, right: Any) -> Number:
     """The sum of two gradients of the same node."""
     if isinstance(left, list):
@@ -91,9 +96,14 @@ def times(left: Any, right: Any) -> Number:
     return float(left * right)
 
 
-def summed(value: Any) -> float:
-    """The sum over the rows."""
-    return total(value) if isinstance(value, list) else float(value)
+def collected(value: Any, node: Node) -> Number:
+    """What ``pulled`` gave, added up over the rows for a ``node`` that has none."""
+    return total(value) if isinstance(value, list) and not node.batched else value  # type: ignore[no-any-return]
+
+
+def size(value: Any) -> int:
+    """How many numbers it holds."""
+    return len(value) if isinstance(value, list) else 1
 
 
 def total(rows: Iterable[float]) -> float:

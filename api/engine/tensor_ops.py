@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from api.engine.terms import Term, apply
+from api.engine.terms import Name, Term, apply
 
 Array = NDArray[np.float64]
 Shape = tuple[int, ...]
@@ -302,7 +302,7 @@ _TABLE = (
                         Call((tuple(reversed(call.shapes[0])),), (), call.lead), g),),
                     lambda g, y, a: (apply("transpose", g),), "axes in reverse order"),
     TensorOperation("sum", 1, _reduced, _sum, _sum_vjp, lambda g, y, a: (g,), "sum over an axis, or all", ("axis",)),
-    TensorOperation("mean", 1, _reduced, _mean, _mean_vjp, lambda g, y, a: (g / apply("size", a),),
+    TensorOperation("mean", 1, _reduced, _mean, _mean_vjp, lambda g, y, a: (g / Name("m"),),
                     "mean over an axis, or all", ("axis",)),
     TensorOperation("max", 1, _reduced, _max, _max_vjp, _formula("max"), "largest along an axis, or of all", ("axis",)),
     TensorOperation("logsumexp", 1, _reduced, _logsumexp, _logsumexp_vjp, lambda g, y, a: (g * apply("softmax", a),),

@@ -213,8 +213,8 @@ def differentiate(tree: Term, name: str, rules: Mapping[str, tuple[Rule, ...]], 
     """
     if isinstance(tree, Name):
         return Number(1.0 if tree.name == name else 0.0)
-    if not isinstance(tree, Apply):
-        return Number(0.0)
+    if not isinstance(tree, Apply) or tree.operation not in rules:
+        return Number(0.0)  # other operations have no such partial: callers see to it that the name is not in them
     result: Term = Number(0.0)
     static = () if tree.exponent is None else (tree.exponent,)
     for rule, argument in zip(rules[tree.operation], tree.arguments, strict=True):
