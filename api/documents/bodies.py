@@ -92,6 +92,8 @@ def _plain(value: Any) -> Any:
         return given(value)
     if isinstance(value, list) and value and isinstance(value[0], BaseModel):
         return [given(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
     return value
 
 

@@ -17,9 +17,18 @@ from api.documents.graph import edge_partials, plan
 from api.documents.state import Stored
 from api.documents.tensors import tensor
 from api.engine import terms
-from api.engine.explain import elementwise, named_formula, named_partial, product, rows_indexed, tree, upstream_of, with_numbers
-from api.engine.kernels import Value
+from api.engine.explain import (
+    elementwise,
+    named_formula,
+    named_partial,
+    product,
+    rows_indexed,
+    tree,
+    upstream_of,
+    with_numbers,
+)
 from api.engine.graph import Graph, Node
+from api.engine.kernels import Value
 from api.engine.notation import LATEX, MATHML, TEXT, Script, exact, markup, rounded
 from api.engine.optimizers import OPTIMIZERS
 from api.engine.paths import Edge
@@ -98,7 +107,9 @@ def _tensor_markup(value: Any) -> str:
         return relation + MATHML.write(Number(float(array.ravel()[0])))
     rows = np.atleast_2d(array).tolist()
     cells = ("".join(f"<mtd>{MATHML.write(Number(one))}</mtd>" for one in row) for row in rows)
-    return f"{relation}<mrow><mo>[</mo><mtable>{''.join(f'<mtr>{row}</mtr>' for row in cells)}</mtable><mo>]</mo></mrow>"
+    return (
+        f"{relation}<mrow><mo>[</mo><mtable>{''.join(f'<mtr>{row}</mtr>' for row in cells)}</mtable><mo>]</mo></mrow>"
+    )
 
 
 def _listed(items: list[str], more: bool, relation: str) -> str:
@@ -230,7 +241,7 @@ def _gradients(session: Session) -> list[Line]:
             symbols.append(_product_symbol(graph, loss, target, name, isinstance(local, list) and _many(local)))
             shares += _products(outer, local, target.index == graph.loss)
         whole = len(edges) <= _PATHS and len(shares) <= 2 * _ROWS
-        rows = [_total(shares)] if whole else [Number(value)]
+        rows = [_total(shares)] if whole else [Number(float(value))]
         lines.append(Line(f"gradients.{name}", _partial(loss, name), _total(symbols), rows, value))
     return lines
 

@@ -9,8 +9,8 @@ from typing import Any
 from api.documents.tensors import tensor
 from api.engine import paths
 from api.engine.explain import named_formula, named_partial, operation_formula, operation_partial
-from api.engine.kernels import Value, kernels
 from api.engine.graph import Graph, Node
+from api.engine.kernels import Value, kernels
 from api.engine.notation import LATEX, TEXT
 from api.engine.paths import Edge
 from api.engine.terms import Apply, Name, Term
@@ -76,7 +76,7 @@ def graph_document(session: Session, detail: str, longest: float, partials: Part
     made = plan(graph, detail)
     values = session.values
     gradients = session.computed.of if session.computed else None
-    given: dict[str, Value] = {**session.inputs, **session.parameters}  # type: ignore[dict-item]
+    given: dict[str, Value] = {**session.inputs, **session.parameters}
     nodes = []
     for node, about in zip(made.nodes, made.about_nodes, strict=True):
         value = values[node.index] if values is not None else given.get(node.id, node.constant if not node.op else None)

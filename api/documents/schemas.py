@@ -85,8 +85,9 @@ class Path(Document):
     """One way from the loss to a parameter, with the partial of each edge."""
 
     nodes: list[str]
-    partials: list[Tensor]
-    product: Tensor
+    partials: list[Tensor | None]
+    product: Tensor | None
+    """Null where a partial is not elementwise."""
 
 
 class ChainRule(Document):

@@ -89,7 +89,8 @@ def state(
         "gradients": _tensors(session.gradients, long),
         "graph": graph_document(session, detail, short, partials),
         "chain_rule": chain_rule(session, named),
-        "optimizer": definition.optimizer | {"slots": {slot: _tensors(values, long) for slot, values in session.slots.items()}},
+        "optimizer": definition.optimizer
+        | {"slots": {slot: _tensors(values, long) for slot, values in session.slots.items()}},
         "last_update": last_update(session.last_update),
         "warnings": [*warnings(session, base), *notices],
         "parent": None if stored.parent is None else {"read": stored.parent[0], "revision": stored.parent[1]},

@@ -114,7 +114,9 @@ def pulled(graph: Graph, node: Node, place: int, upstream: Any, values: Sequence
         if node.op not in ("sum", "mean"):
             return None
         upstream = np.broadcast_to(upstream, values[node.index].shape)
-        return np.array(TENSOR[node.op].vjp(_call(graph, node), upstream, values[node.index], *_operands(graph, node, values))[0])
+        return np.array(
+            TENSOR[node.op].vjp(_call(graph, node), upstream, values[node.index], *_operands(graph, node, values))[0]
+        )
     factor = _factor(graph, node, place, values)
     shape = values[node.operands[0]].shape if node.op in ("mean_rows", "sum_rows") else values[node.index].shape
     with np.errstate(all="ignore"):
@@ -174,5 +176,5 @@ def _operands(graph: Graph, node: Node, values: Sequence[Any]) -> list[Array]:
         operand, value = graph.nodes[place], values[place]
         missing = 0 if node.op in TENSOR else len(node.shape) - len(operand.shape)
         lead = value.shape[:1] if operand.batched else (1,) if node.batched else ()
-        prepared.append(value.reshape(*lead, *(1,) * missing, *operand.shape))
+        prepared.append(value.reshape((*lead, *(1,) * missing, *operand.shape)))
     return prepared

@@ -148,7 +148,9 @@ class _Builder:
         if assignment.name == self.loss:
             if self.nodes[last].shape:
                 shape = list(self.nodes[last].shape)
-                raise assignment.token.error(f"the loss has shape {shape} for each example; make it one number with sum or mean")
+                raise assignment.token.error(
+                    f"the loss has shape {shape} for each example; make it one number with sum or mean"
+                )
             last = self._reduce(assignment.name, last)
         plain = Role.MODEL if self.nodes[last].op else Role.CONSTANT
         role = Role.LOSS if assignment.name == self.loss else plain

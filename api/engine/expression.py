@@ -30,7 +30,14 @@ _TOKEN = re.compile(
     r"|(?P<sign>\*\*|[-+*/@=(),\[\]:])",
     re.ASCII,
 )
-_BINARY = {"+": ("add", 1), "-": ("subtract", 1), "*": ("multiply", 2), "/": ("divide", 2), "@": ("matmul", 2), "**": ("power", 4)}
+_BINARY = {
+    "+": ("add", 1),
+    "-": ("subtract", 1),
+    "*": ("multiply", 2),
+    "/": ("divide", 2),
+    "@": ("matmul", 2),
+    "**": ("power", 4),
+}
 _UNARY_PRECEDENCE = 3
 _HINTS = {
     "^": "a power is written **",
@@ -240,7 +247,9 @@ class _Yard:
             raise tokens[1].error("a second = in one line; each line assigns one name")
         known = OPERATIONS[call.token.text].options
         if name.text not in known:
-            raise name.error(f"{call.token.text} has no option {name.text[:40]}" + (f"; it has {', '.join(known)}" * bool(known)))
+            raise name.error(
+                f"{call.token.text} has no option {name.text[:40]}" + (f"; it has {', '.join(known)}" * bool(known))
+            )
         value, taken = _integer(tokens[2:], tokens[1])
         rest = tokens[2 + taken :]
         if rest and rest[0].text not in (",", ")"):

@@ -1,7 +1,7 @@
 """Each graph has one kernel set: Python's floats where every quantity is a number, NumPy's arrays otherwise.
 
-The choice is the graph's own and never the batch's, so stepping, replaying and bulk runs use the same kernels in the same
-order.
+The choice is the graph's own and never the batch's, so stepping, replaying and bulk runs use the same kernels in the
+same order.
 """
 
 from __future__ import annotations

@@ -33,7 +33,8 @@ _TABLE = (
     Loss(
         "huber",
         f"minimum(abs{_ERROR}, {{delta}})*(abs{_ERROR} - 0.5*minimum(abs{_ERROR}, {{delta}}))",
-        r"\begin{cases} \tfrac{1}{2} e^2 & |e| \le \delta \\ \delta (|e| - \tfrac{1}{2} \delta) & |e| > \delta \end{cases},\ e = \hat{y} - y",
+        r"\begin{cases} \tfrac{1}{2} e^2 & |e| \le \delta "
+        r"\\ \delta (|e| - \tfrac{1}{2} \delta) & |e| > \delta \end{cases},\ e = \hat{y} - y",
         "P. J. Huber, 1964; torch.nn.HuberLoss",
         {"delta": 1.0},
     ),

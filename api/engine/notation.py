@@ -106,7 +106,10 @@ class Script:
             exponent = 2.0 if tree.exponent is None else tree.exponent
             return Piece(self.power(self._wrapped(arguments[0], _ATOM), self.number(self.format(exponent))), _POWER)
         if operation == "matmul":
-            return Piece(self.matmul(*(self._wrapped(one, _PRODUCT + (place > 0)) for place, one in enumerate(arguments))), _PRODUCT)
+            return Piece(
+                self.matmul(*(self._wrapped(one, _PRODUCT + (place > 0)) for place, one in enumerate(arguments))),
+                _PRODUCT,
+            )
         if operation == "transpose":
             return Piece(self.transpose(self._wrapped(arguments[0], _ATOM), self.write(arguments[0])), _ATOM)
         if operation == "index":

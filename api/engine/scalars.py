@@ -98,7 +98,7 @@ def times(left: Any, right: Any) -> Number:
 
 def collected(value: Any, node: Node) -> Number:
     """What ``pulled`` gave, added up over the rows for a ``node`` that has none."""
-    return total(value) if isinstance(value, list) and not node.batched else value  # type: ignore[no-any-return]
+    return total(value) if isinstance(value, list) and not node.batched else value
 
 
 def size(value: Any) -> int:

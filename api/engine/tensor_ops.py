@@ -26,7 +26,7 @@ Static = tuple[tuple[str, int | None], ...]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """How an operation is called: ``shapes`` of its operands and ``static`` options, for one example; ``lead`` as above."""
+    """How an operation is called: its operands' ``shapes`` and ``static`` options, for one example; ``lead`` as above."""
 
     shapes: tuple[Shape, ...]
     static: Static
@@ -104,7 +104,9 @@ def _joined(shapes: Sequence[Shape], static: Static) -> Shape:
         raise ValueError("concat needs vectors or matrices, not numbers")
     axis = (_axis_of(first, static) or 0) % len(first)
     for other in shapes[1:]:
-        if len(other) != len(first) or any(a != b for k, (a, b) in enumerate(zip(first, other, strict=True)) if k != axis):
+        if len(other) != len(first) or any(
+            a != b for k, (a, b) in enumerate(zip(first, other, strict=True)) if k != axis
+        ):
             raise ValueError(f"shapes {list(first)} and {list(other)} do not fit along axis {axis}")
     return (*first[:axis], sum(shape[axis] for shape in shapes), *first[axis + 1 :])
 
@@ -146,7 +148,9 @@ def picked(shape: Shape, static: Static) -> tuple[int | slice, ...]:
 def _picked_shape(shapes: Sequence[Shape], static: Static) -> Shape:
     (shape,) = shapes
     items = picked(shape, static)
-    taken = [len(range(*item.indices(size))) for item, size in zip(items, shape, strict=False) if isinstance(item, slice)]
+    taken = [
+        len(range(*item.indices(size))) for item, size in zip(items, shape, strict=False) if isinstance(item, slice)
+    ]
     return (*taken, *shape[len(items) :])
 
 
@@ -156,14 +160,14 @@ def _picked_shape(shapes: Sequence[Shape], static: Static) -> Shape:
 def _matmul(call: Call, a: Array, b: Array) -> Array:
     left, right = call.shapes
     if call.lead and len(left) == 1 and b.shape[0] == 1:
-        return a @ b[0]  # every row with the same matrix is one matrix product
+        return np.asarray(a @ b[0])  # every row with the same matrix is one matrix product
     a = a[..., None, :] if len(left) == 1 else a
     b = b[..., :, None] if len(right) == 1 else b
     y = a @ b
     y = y[..., 0] if len(right) == 1 else y
     if len(left) == 1:
         y = y[..., 0] if len(right) == 1 else y[..., 0, :]
-    return y
+    return np.asarray(y)
 
 
 def _matmul_vjp(call: Call, g: Array, _y: Array, a: Array, b: Array) -> tuple[Array, Array]:
@@ -193,7 +197,7 @@ def _kept(call: Call, y: Array) -> Array:
 
 
 def _sum(call: Call, a: Array) -> Array:
-    return a.sum(axis=call.axes())
+    return np.asarray(a.sum(axis=call.axes()))
 
 
 def _sum_vjp(call: Call, g: Array, _y: Array, a: Array) -> tuple[Array]:
@@ -205,7 +209,7 @@ def _count(call: Call, a: Array) -> float:
 
 
 def _mean(call: Call, a: Array) -> Array:
-    return a.sum(axis=call.axes()) / _count(call, a)
+    return np.asarray(a.sum(axis=call.axes()) / _count(call, a))
 
 
 def _mean_vjp(call: Call, g: Array, _y: Array, a: Array) -> tuple[Array]:
@@ -213,7 +217,7 @@ def _mean_vjp(call: Call, g: Array, _y: Array, a: Array) -> tuple[Array]:
 
 
 def _max(call: Call, a: Array) -> Array:
-    return a.max(axis=call.axes())
+    return np.asarray(a.max(axis=call.axes()))
 
 
 def _max_vjp(call: Call, g: Array, y: Array, a: Array) -> tuple[Array]:
@@ -225,7 +229,7 @@ def _logsumexp(call: Call, a: Array) -> Array:
     top = a.max(axis=call.axes(), keepdims=True)
     top = np.where(np.isfinite(top), top, 0.0)
     total = np.exp(a - top).sum(axis=call.axes())
-    return np.log(total) + top.reshape(total.shape)
+    return np.asarray(np.log(total) + top.reshape(total.shape))
 
 
 def _logsumexp_vjp(call: Call, g: Array, y: Array, a: Array) -> tuple[Array]:
@@ -239,7 +243,7 @@ def _last(call: Call) -> int:
 
 def _softmax(call: Call, a: Array) -> Array:
     small = np.exp(a - a.max(axis=_last(call), keepdims=True))
-    return small / small.sum(axis=_last(call), keepdims=True)
+    return np.asarray(small / small.sum(axis=_last(call), keepdims=True))
 
 
 def _softmax_vjp(call: Call, g: Array, y: Array, _a: Array) -> tuple[Array]:
@@ -248,7 +252,7 @@ def _softmax_vjp(call: Call, g: Array, y: Array, _a: Array) -> tuple[Array]:
 
 def _log_softmax(call: Call, a: Array) -> Array:
     low = a - a.max(axis=_last(call), keepdims=True)
-    return low - np.log(np.exp(low).sum(axis=_last(call), keepdims=True))
+    return np.asarray(low - np.log(np.exp(low).sum(axis=_last(call), keepdims=True)))
 
 
 def _log_softmax_vjp(call: Call, g: Array, y: Array, _a: Array) -> tuple[Array]:
@@ -289,14 +293,15 @@ def _index_vjp(call: Call, g: Array, _y: Array, a: Array) -> tuple[Array]:
     return (whole,)
 
 
-def _formula(operation: str, count: int = 1) -> Callable[..., tuple[Term, ...]]:
+def _formula(operation: str) -> Callable[..., tuple[Term, ...]]:
     """The cotangent of operations whose Jacobian has no short formula: named after the operation."""
-    return lambda g, y, *operands: tuple(apply(f"{operation}_vjp", g, *operands) for _ in operands) if count else ()
+    return lambda g, y, *operands: tuple(apply(f"{operation}_vjp", g, one) for one in operands)
 
 
 _TABLE = (
     TensorOperation("matmul", 2, _product_shape, _matmul, _matmul_vjp,
-                    lambda g, y, a, b: (apply("matmul", g, apply("transpose", b)), apply("matmul", apply("transpose", a), g)),
+                    lambda g, y, a, b: (apply("matmul", g, apply("transpose", b)),
+                                        apply("matmul", apply("transpose", a), g)),
                     "matrix product", function=False),
     TensorOperation("transpose", 1, _turned, _transpose, lambda call, g, y, a: (_transpose(
                         Call((tuple(reversed(call.shapes[0])),), (), call.lead), g),),
@@ -308,7 +313,8 @@ _TABLE = (
     TensorOperation("logsumexp", 1, _reduced, _logsumexp, _logsumexp_vjp, lambda g, y, a: (g * apply("softmax", a),),
                     "log Σ eᵃ along an axis, or of all", ("axis",)),
     TensorOperation("softmax", 1, _same, _softmax, _softmax_vjp,
-                    lambda g, y, a: (y * (g - apply("sum", g * y)),), "eᵃ / Σ eᵃ along an axis, by default the last", ("axis",)),
+                    lambda g, y, a: (y * (g - apply("sum", g * y)),),
+                    "eᵃ / Σ eᵃ along an axis, by default the last", ("axis",)),
     TensorOperation("log_softmax", 1, _same, _log_softmax, _log_softmax_vjp,
                     lambda g, y, a: (g - apply("exp", y) * apply("sum", g),),
                     "log softmax along an axis, by default the last", ("axis",)),
@@ -316,7 +322,8 @@ _TABLE = (
                     "one after the other along an axis, by default the first", ("axis",), variadic=True),
     TensorOperation("reshape", 1, _new_shape, _reshape, _reshape_vjp, lambda g, y, a: (apply("reshape", g),),
                     "the same numbers in another shape", (), variadic=True),
-    TensorOperation("index", 1, _picked_shape, _index, _index_vjp, _formula("index"), "some of the numbers", function=False),
+    TensorOperation("index", 1, _picked_shape, _index, _index_vjp, _formula("index"),
+                    "some of the numbers", function=False),
 )  # fmt: skip
 
 TENSOR: dict[str, TensorOperation] = {row.name: row for row in _TABLE}

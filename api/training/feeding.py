@@ -40,18 +40,21 @@ def fed(data: Data, feeds: Mapping[str, Feed], name: str, rows: Sequence[int]) -
     """The numbers of placeholder ``name`` for these rows, rows first."""
     feed = feeds.get(name)
     if feed is None:
-        return data.rows[list(rows), data.columns.index(name)]
-    numbers = data.rows[np.ix_(list(rows), [data.columns.index(column) for column in feed.columns])]
+        column: Array = data.rows[list(rows), data.columns.index(name)]
+        return column
+    numbers: Array = data.rows[np.ix_(list(rows), [data.columns.index(column) for column in feed.columns])]
     if feed.classes is None:
-        return numbers
-    return (numbers == np.arange(float(feed.classes))).astype(np.float64)
+        return np.asarray(numbers)
+    return np.asarray(numbers == np.arange(float(feed.classes)), dtype=np.float64)
 
 
 def feeds_of(body: Mapping[str, Any], data: Data | None) -> dict[str, Feed]:
     """The groups that a model's ``placeholders`` asks for; raises ``InvalidInput`` below ``/model/placeholders``."""
     if body and data is None:
         raise InvalidInput("placeholders need data", "/model/placeholders")
-    return {name: _feed(f"/model/placeholders/{pointer_part(name)}", given, data) for name, given in body.items() if data}
+    return {
+        name: _feed(f"/model/placeholders/{pointer_part(name)}", given, data) for name, given in body.items() if data
+    }
 
 
 def _feed(pointer: str, given: Any, data: Data) -> Feed:
@@ -69,7 +72,9 @@ def _feed(pointer: str, given: Any, data: Data) -> Feed:
 def _column(name: Any, data: Data, pointer: str) -> str:
     if not isinstance(name, str) or name not in data.columns:
         hint = near_miss(name, data.columns) if isinstance(name, str) else ""
-        raise InvalidInput(f"there is no column {shown(name)}{hint or '; there are ' + ', '.join(data.columns[:8])}", pointer)
+        raise InvalidInput(
+            f"there is no column {shown(name)}{hint or '; there are ' + ', '.join(data.columns[:8])}", pointer
+        )
     return name
 
 
@@ -79,8 +84,14 @@ def one_hot(column: str, data: Data, classes: Any, pointer: str) -> Feed:
     wrong = np.flatnonzero((values != np.floor(values)) | (values < 0) | (values >= CLASSES))
     if wrong.size:
         row = int(wrong[0])
-        raise InvalidInput(f"classes are whole numbers from 0; row {row} of {column} has {shown(float(values[row]))}", pointer)
+        raise InvalidInput(
+            f"classes are whole numbers from 0; row {row} of {column} has {shown(float(values[row]))}", pointer
+        )
     found = int(values.max()) + 1
-    if classes is not None and (isinstance(classes, bool) or not isinstance(classes, int) or not found <= classes <= CLASSES):
-        raise InvalidInput(f"classes must be a whole number from {found} to {CLASSES}, not {shown(classes)}", f"{pointer}/classes")
+    if classes is not None and (
+        isinstance(classes, bool) or not isinstance(classes, int) or not found <= classes <= CLASSES
+    ):
+        raise InvalidInput(
+            f"classes must be a whole number from {found} to {CLASSES}, not {shown(classes)}", f"{pointer}/classes"
+        )
     return Feed((column,), max(found, 2) if classes is None else classes)

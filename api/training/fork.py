@@ -47,7 +47,11 @@ def _changed(session: Session, changes: Mapping[str, Any], limits: Limits) -> De
         if given is not None and given.get("kind", old[name].get("kind")) == old[name].get("kind"):
             body[name] = old[name] | given
     same_model = not {"model", "data"} & changes.keys()
-    kept = {} if changes.get("initializer") is not None else {name: listed(value) for name, value in session.parameters.items()}
+    kept = (
+        {}
+        if changes.get("initializer") is not None
+        else {name: listed(value) for name, value in session.parameters.items()}
+    )
     body["parameters"] = (kept if same_model else {}) | (changes.get("parameters") or {})
     if changes.get("model") is not None and changes["model"].get("kind") == "expression" and "loss" not in changes:
         body["loss"] = {"reduction": old["loss"]["reduction"]}

@@ -128,7 +128,9 @@ def _written_out(
     layers: Sequence[Layer], loss: Mapping[str, Any], data: Data, targets: Feed, document: dict[str, Any]
 ) -> Network:
     if targets.classes is not None or any(layer.activation == "softmax" for layer in layers):
-        raise InvalidInput("softmax goes over a whole layer, so it cannot be written out neuron by neuron", "/model/scalars")
+        raise InvalidInput(
+            "softmax goes over a whole layer, so it cannot be written out neuron by neuron", "/model/scalars"
+        )
     lines: list[str] = []
     fans: dict[str, tuple[int, int]] = {}
     biases: list[str] = []

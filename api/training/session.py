@@ -211,7 +211,8 @@ class Session:
             return None
         graph = self.definition.graph
         nodes = [graph.nodes[graph.index[name]] for name in self.definition.names]
-        return {node.id: self.computed.of.get(node.index, kernels(graph).zero(node, 0)) for node in nodes}
+        use, of = kernels(graph), self.computed.of
+        return {node.id: of[node.index] if node.index in of else use.zero(node, 0) for node in nodes}
 
     @property
     def gradient_norm(self) -> float:

@@ -8,7 +8,7 @@ import random
 import pytest
 
 from api.engine import ops
-from api.engine.ops import FORWARD, ELEMENTWISE, PARTIALS, Operation
+from api.engine.ops import ELEMENTWISE, FORWARD, PARTIALS, Operation
 from api.engine.terms import Apply, Name, Number, Term
 
 POSITIVE = {"log", "sqrt", "power", "divide"}
