@@ -20,7 +20,14 @@ def catalog() -> dict[str, Any]:
         "models": [{"kind": row.kind, "fields": list(row.fields), "about": row.about} for row in MODELS.values()],
         "presets": [],
         "datasets": [
-            {"name": row.name, "columns": list(row.columns), "targets": list(row.targets), "row_count": len(row.rows)}
+            {
+                "name": row.name,
+                "title": row.title,
+                "columns": list(row.columns),
+                "targets": list(row.targets),
+                "row_count": row.row_count,
+                "source": row.source,
+            }
             for row in DATASETS.values()
         ],
         "operations": [
