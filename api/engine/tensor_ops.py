@@ -26,7 +26,7 @@ Static = tuple[tuple[str, int | None], ...]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """How an operation is called: its operands' ``shapes`` and ``static`` options, of one example; ``lead`` as above."""
+    """How an operation is called: its operands' ``shapes`` and ``static`` options, of one example, and ``lead``."""
 
     shapes: tuple[Shape, ...]
     static: Static

@@ -52,8 +52,12 @@ def _table(*targets: float) -> Callable[[], Rows]:
 def _moons() -> Rows:
     """Two half circles that interlock, with normal noise of 0.1."""
     draws = Draws(0, _STREAM)
-    return _two_classes(lambda t, kind: (math.cos(math.pi * t), math.sin(math.pi * t))
-                        if kind == 0 else (1 - math.cos(math.pi * t), 0.5 - math.sin(math.pi * t)), draws, 0.1)  # fmt: skip
+
+    def half(t: float, kind: int) -> tuple[float, float]:
+        x, y = math.cos(math.pi * t), math.sin(math.pi * t)
+        return (1 - x, 0.5 - y) if kind else (x, y)
+
+    return _two_classes(half, draws, 0.1)
 
 
 def _circles() -> Rows:
