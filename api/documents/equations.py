@@ -39,9 +39,12 @@ Document = dict[str, Any]
 SCRIPTS: dict[str, Script] = {"text": TEXT, "latex": LATEX, "mathml": MATHML}
 _ROWS = 6
 """Rows up to which each is written out; of more, the first three."""
+_WRITTEN = 3
+"""Rows up to which MathML puts the numbers into the formula for each; of more, for the first two."""
 _PATHS = 6
 _SMALL = 36
 """Numbers up to which a tensor is written out in MathML."""
+_COMMA = '<mo separator="true">,</mo>'
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ def _plain(line: Line, script: Script) -> Document:
     }
 
 
-def _shown(rows: Sequence[Term]) -> int:
+def _shown(rows: Sequence[Term] | Sequence[float]) -> int:
     return len(rows) if len(rows) <= _ROWS else 3
 
 
@@ -88,11 +91,13 @@ def _mathml(line: Line) -> Document:
         value = markup(_tensor_markup(line.value))
     if line.rows is not None and line.value is not None:
         values = line.value if isinstance(line.value, list) else [line.value]
-        shown = _shown(line.rows)
-        substituted = markup(_listed([MATHML.write(row) for row in line.rows[:shown]], len(line.rows) > shown, "="))
+        plain = all(isinstance(row, Number) for row in line.rows)  # then these are the values: nothing to be put in
+        written = _shown(line.rows) if plain or len(line.rows) <= _WRITTEN else _WRITTEN - 1
+        substituted = markup(_listed([MATHML.write(row) for row in line.rows[:written]], len(line.rows), "="))
+        shown = _shown(values)
         numbers = [MATHML.write(Number(one)) for one in values[:shown]]
         same = all(rounded(one) == exact(one) for one in values[:shown])
-        value = markup(_listed(numbers, len(values) > shown, "=" if same else "≈"))
+        value = markup(_listed(numbers, len(values), "=" if same else "≈"))
     return {"about": line.about, "symbolic": symbolic, "substituted": substituted, "value": value}
 
 
@@ -112,12 +117,12 @@ def _tensor_markup(value: Any) -> str:
     )
 
 
-def _listed(items: list[str], more: bool, relation: str) -> str:
-    """One item as it is, several in square brackets one below the other."""
-    if len(items) == 1 and not more:
+def _listed(items: list[str], count: int, relation: str) -> str:
+    """One item as it is, several as a list in square brackets, with dots where ``count`` is more."""
+    if count == 1:
         return f"<mo>{relation}</mo>{items[0]}"
-    rows = "".join(f"<mtr><mtd>{item}</mtd></mtr>" for item in items + (["<mo>⋮</mo>"] if more else []))
-    return f"<mo>{relation}</mo><mrow><mo>[</mo><mtable>{rows}</mtable><mo>]</mo></mrow>"
+    rows = [f"<mrow>{item}</mrow>" for item in items] + (["<mo>…</mo>"] if count > len(items) else [])
+    return f"<mo>{relation}</mo><mo>[</mo>{_COMMA.join(rows)}<mo>]</mo>"
 
 
 def _numbers(session: Session, formula: Term, row: int) -> dict[str, float]:
@@ -180,7 +185,7 @@ def _mean(shares: list[Term], count: int) -> Term:
     total = shares[0]
     for share in shares[1:]:
         total = apply("add", total, share)
-    return apply("divide", total, float(count)) if count > 1 else total
+    return Apply("multiply", (Apply("divide", (Number(1.0), Number(float(count)))), total)) if count > 1 else total
 
 
 def _partials(session: Session) -> list[Line]:

@@ -12,23 +12,24 @@ from markupsafe import Markup
 from api.pages import figures
 from api.pages.svg import own_style
 
-_WIDTH, _HEIGHT = 320.0, 176.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 42.0, 312.0, 14.0, 142.0
+_WIDTH, _HEIGHT = 320.0, 180.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 42.0, 312.0, 22.0, 146.0
 _DOTS = 24  # so few points are each drawn as a dot
 
 
-def loss(losses: Sequence[tuple[int, Any]], standalone: bool = False) -> str:
+def loss(losses: Sequence[tuple[int, Any]], standalone: bool = False, *, mark: str = "") -> str:
     """The losses as ``(step, loss)`` pairs in order; ``standalone`` with its own style, for ``loss.svg``.
 
-    Losses may be the JSON's strings for what is not finite, crosses on the upper edge; zeros lie on the lower.
+    Losses may be the JSON's strings for what is not finite, crosses on the upper edge; zeros lie on the lower. ``mark``
+    ends the ids, so that a page can hold several charts.
     """
     # a step's loss is known with the update that ends it: the first step is update 1
     points = [(step + 1, figures.to_float(value)) for step, value in losses]
-    opening = Markup('<svg {}class="chart" viewBox="0 0 {} {}" {}role="img" aria-labelledby="lt ld">').format(
+    opening = Markup('<svg {}class="chart" viewBox="0 0 {} {}" {}role="img" aria-labelledby="lt{} ld{}">').format(
         Markup('xmlns="http://www.w3.org/2000/svg" ') if standalone else "", int(_WIDTH), int(_HEIGHT),
-        Markup('width="640" height="352" ') if standalone else "")  # fmt: skip
-    head = Markup('<title id="lt">Loss after each update, logarithmic scale</title><desc id="ld">{}</desc>').format(
-        describe(points))  # fmt: skip
+        Markup('width="640" height="360" ') if standalone else "", mark, mark)  # fmt: skip
+    head = Markup('<title id="lt{}">Loss after each update, logarithmic scale</title><desc id="ld{}">{}</desc>').format(
+        mark, mark, describe(points))  # fmt: skip
     style = Markup("<style>{}</style>").format(Markup(own_style("chart"))) if standalone else ""
     return str(opening + head + style + (_Scale(points).draw() if points else _empty()) + Markup("</svg>"))
 
@@ -44,7 +45,7 @@ def describe(points: Sequence[tuple[int, float]]) -> str:
 
 
 def _empty() -> Markup:
-    return Markup('<text class="tick" x="160" y="88" text-anchor="middle">The first update draws a point here.</text>')
+    return Markup('<text class="tick" x="160" y="90" text-anchor="middle">The first update draws a point here.</text>')
 
 
 class _Scale:
@@ -54,6 +55,8 @@ class _Scale:
         self.points = points
         positive = [value for _, value in points if 0 < value < math.inf] or [1.0]
         self.low = math.floor(math.log10(min(positive)))
+        if any(value <= 0 for _, value in points):
+            self.low -= 1  # zero has no place on this scale: it lies below everything that has
         self.high = max(math.ceil(math.log10(max(positive))), self.low + 1)
         self.first = points[0][0]
         self.last = max(points[-1][0], self.first + 1)
@@ -117,21 +120,21 @@ class _Scale:
         return dots + self._last()
 
     def _last(self) -> Markup:
-        """The last loss in figures, clear of the curve beside it."""
+        """The last loss in figures, clear of the curve: above it, below it, or over the chart."""
         step, value = self.points[-1]
         x, y = self.x(step), self.y(value)
-        anchor = "end" if x > _LEFT + 60 else "start"
-        beside = [self.y(other) for place, other in self.points if abs(self.x(place) - x) < 52]
-        text_y = min(beside) - 9 if min(beside) > _TOP + 12 else max(beside) + 18
-        dot = (
-            Markup('<circle class="last" cx="{}" cy="{}" r="4"/>').format(_n(x), _n(y)) if math.isfinite(value) else ""
-        )
+        beside = [self.y(other) for place, other in self.points if abs(self.x(place) - x) < 66]
+        above, below = min(beside) - 9, max(beside) + 18
+        text_y = above if above > _TOP + 6 else below if below < _BOTTOM - 4 else _TOP - 10
+        dot = Markup('<circle class="last" cx="{}" cy="{}" r="4"/>').format(_n(x), _n(y))
         return Markup('{}<text class="lastl" x="{}" y="{}" text-anchor="{}">{}</text>').format(
-            dot, _n(x), _n(text_y), anchor, figures.number(value))  # fmt: skip
+            dot if math.isfinite(value) else "", _n(x), _n(text_y), "end" if x > _LEFT + 60 else "start",
+            figures.number(value),
+        )  # fmt: skip
 
 
 def _decade(power: int) -> str:
-    return figures.number(10.0**power, 1) if -4 <= power <= 5 else f"10{figures.superscript(power)}"
+    return figures.number(10.0**power, 1) if -3 <= power <= 4 else f"10{figures.superscript(power)}"
 
 
 def _round_steps(first: int, last: int, most: int = 6) -> list[int]:

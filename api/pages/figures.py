@@ -1,7 +1,7 @@
 """Numbers as a reader sees them: rounded, with a real minus sign, folded where there are many.
 
 A value comes as the JSON has it: a number, a nested list, a summary of a large array, null, or one of
-``"NaN"``, ``"Infinity"``, ``"-Infinity"``. Rounding is to significant digits, so a small learning rate never reads 0.00.
+``"NaN"``, ``"Infinity"``, ``"-Infinity"``. Rounding is to significant digits: a small learning rate never reads 0.00.
 """
 
 from __future__ import annotations
@@ -63,11 +63,17 @@ def _trimmed(digits: str) -> str:
     return digits.rstrip("0").rstrip(".") if "." in digits else digits
 
 
-def column(values: Iterable[Any], most: int = 4) -> list[str]:
-    """The numbers of one table column with the same count of decimals, so that their points align."""
+def column(values: Iterable[Any]) -> list[str]:
+    """The numbers of one table column with the same count of decimals, so that their points align.
+
+    The largest number gets at most 7 digits; one so small that this would leave it hardly any stands out of line.
+    """
     entries = list(values)
     plain = [number(value) for value in entries]
-    decimals = min(most, max((len(text.partition(".")[2]) for text in plain if _is_fixed(text)), default=0))
+    fixed = [(text, abs(to_float(value))) for value, text in zip(entries, plain, strict=True) if _is_fixed(text)]
+    largest = max((size for _, size in fixed), default=0.0)
+    most = max(0, 6 - math.floor(math.log10(largest))) if largest else 0
+    decimals = min(most, max((len(text.partition(".")[2]) for text, _ in fixed), default=0))
     return [
         _fixed(to_float(value), decimals) if _is_fixed(text) else text
         for value, text in zip(entries, plain, strict=True)
@@ -79,10 +85,9 @@ def _is_fixed(text: str) -> bool:
 
 
 def _fixed(x: float, decimals: int) -> str:
-    text = f"{abs(x):.{decimals}f}"
-    if x != 0 and not text.strip("0."):
-        return number(x)  # too small for this column's decimals: better out of line than a false zero
-    return (MINUS if x < 0 else "") + text
+    if 0 < abs(x) < 10 ** (1 - decimals):
+        return number(x)
+    return (MINUS if x < 0 else "") + f"{abs(x):.{decimals}f}"
 
 
 def flat(tensor: Any) -> tuple[list[Any], tuple[int, ...]]:
@@ -110,13 +115,19 @@ def values(tensor: Any, digits: int = DIGITS, show: int = 4, *, compact: bool = 
     return f"{first}{'… ' if count > show else ''}({'×'.join(str(length) for length in shape)})".replace(", (", " (")
 
 
+def folded(tensor: Any) -> Any:
+    """One number instead of a row of several that are all the same."""
+    same = isinstance(tensor, list) and len(tensor) > 1 and all(entry == tensor[0] for entry in tensor)
+    return tensor[0] if same and not isinstance(tensor[0], list) else tensor
+
+
 def fitted(tensor: Any, width: float, size: float, prefix: str = "", *, bold: bool = False) -> str:
     """The fullest text of a value that is no wider than ``width`` pixels in type of ``size`` pixels."""
     size *= 1.1 if bold else 1.0
     count = math.prod(flat(tensor)[1])
     text = ""
     for show in (min(count, 4), 2, 1):
-        for digits in (4, 3, 2):
+        for digits in (4, 3, 2, 1) if show == 1 else (4, 3, 2):
             text = prefix + values(tensor, digits, show, compact=True)
             if text_width(text, size) <= width:
                 return text

@@ -58,10 +58,13 @@ def session_page(page: SessionPage) -> str:
         page.root,
         base=base,
         here=f"{base}/revisions/{state['revision']}",
+        view="" if graph["detail"] == "named" else "?detail=ops",
         s=state,
         bar=views.bar(state, page.current_revision),
         equations=views.equations(state, page.equations),
-        partials=views.partials(state, page.equations),
+        anchors=views.anchors(graph),
+        inner=views.partials(state, page.equations, "inner"),
+        outer=views.partials(state, page.equations, "data"),
         heading=views.equations_heading(state),
         picture=views.trusted(svg.graph(state)),
         natural=views.natural_width(graph),
@@ -72,7 +75,6 @@ def session_page(page: SessionPage) -> str:
         log=views.log_rows(page.history),
         chart=views.trusted(charts.loss(page.losses)) if page.losses else None,
         warnings=views.warnings(state),
-        notices=views.notices(state),
         editable=views.editable(state),
     )
 
@@ -106,9 +108,10 @@ def live_head(state: dict[str, Any], root: str) -> str:
 def live_frame(state: dict[str, Any], losses: Sequence[tuple[int, Any]], root: str) -> str:
     """One revision as a frame, to be sent in one piece: a complete frame covers those before it."""
     return _render(
-        "frame.html", root, s=state, bar=views.bar(state, state["revision"]), picture=views.trusted(svg.graph(state)),
-        natural=views.natural_width(state["graph"]), chart=views.trusted(charts.loss(losses)) if losses else None,
-        warnings=views.warnings(state),
+        "frame.html", root, s=state, bar=views.bar(state, state["revision"]),
+        picture=views.trusted(svg.graph(state, linked=False)),
+        natural=views.natural_width(state["graph"]), warnings=views.warnings(state),
+        chart=views.trusted(charts.loss(losses, mark=f"-{state['revision']}")) if losses else None,
     )  # fmt: skip
 
 

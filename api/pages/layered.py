@@ -1,4 +1,4 @@
-"""Rows of vertices: in which order they stand, and at which x. The combinatorial half of the layout.
+"""Vertices in rows: in which row, in which order and at which x each stands. The combinatorial half of the layout.
 
 A vertex is an integer; ``rows`` lists them from top to bottom, ``up[v]`` and ``down[v]`` are its neighbours in the next
 rows. Nothing here recurses, draws at random, or depends on hashes: the same rows always give the same picture.
@@ -9,11 +9,49 @@ squares fit to the neighbours that keeps the order, by pooling adjacent violator
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 
 Rows = list[list[int]]
 Neighbours = list[list[int]]
+
+
+def ranks(count: int, edges: Sequence[tuple[int, int]], fed: Collection[int]) -> list[int]:
+    """The row of each vertex, 0 at the top, of a graph without cycles whose edges run downwards.
+
+    What depends on ``fed`` stands as high as it can; all else right above its first consumer, a source that has several
+    one row higher.
+    """
+    consumers: Neighbours = [[] for _ in range(count)]
+    operands: Neighbours = [[] for _ in range(count)]
+    for source, target in edges:
+        consumers[source].append(target)
+        operands[target].append(source)
+    order = _topological(consumers, operands)
+    depth = [0] * count
+    depends = [vertex in fed for vertex in range(count)]
+    for vertex in order:
+        for operand in operands[vertex]:
+            depth[vertex] = max(depth[vertex], depth[operand] + 1)
+            depends[vertex] = depends[vertex] or depends[operand]
+    rank = list(depth)
+    for vertex in reversed(order):
+        if not (operands[vertex] and depends[vertex]):
+            first = min((rank[consumer] for consumer in consumers[vertex]), default=max(depth) + 1)
+            rank[vertex] = first - (1 if operands[vertex] or len(consumers[vertex]) < 2 else 2)
+    return [one - min(rank) for one in rank]
+
+
+def _topological(consumers: Neighbours, operands: Neighbours) -> list[int]:
+    """All vertices, each behind its operands."""
+    waiting = [len(before) for before in operands]
+    order = [vertex for vertex, missing in enumerate(waiting) if not missing]
+    for vertex in order:  # the list grows while it is walked
+        for consumer in consumers[vertex]:
+            waiting[consumer] -= 1
+            if not waiting[consumer]:
+                order.append(consumer)
+    return order
 
 
 def crossings(rows: Rows, down: Neighbours) -> int:

@@ -1,8 +1,11 @@
 """Where the nodes, edges and labels of a graph stand: a layered layout in which forward reads downwards.
 
-A node's row is its longest distance from the end of the graph: a source stands right above its first consumer. Between
-two rows of nodes lies a row of labels; a label, and a long edge's way past a row of nodes, is a vertex of its own: so a
-label sits on its edge and nothing lies over anything. Order and x come from :mod:`api.pages.layered`.
+What depends on the data stands as high as its operands allow, so that the units of a layer stand in one row. Everything
+else (data, parameters, what is computed from parameters alone) stands right above its first consumer, and a source that
+has several one row higher: so its edges need not cross those of its neighbours.
+
+Between two rows of nodes lies a row of labels. A label, and a long edge's way past a row of nodes, is a vertex of its
+own: so a label sits on its edge and nothing lies over anything. Order and x come from :mod:`api.pages.layered`.
 
 The layout follows from names, shapes and edges alone, never from numbers: it is computed once per structure and cached.
 """
@@ -19,7 +22,7 @@ from api.pages import layered, sizes
 LARGEST = 400
 """A graph of more nodes is not drawn: nobody could read it, and the rows would take seconds to order."""
 
-NODE_GAP = 7.0
+NODE_GAP = 5.0
 MARGIN = 3.0
 _THIN = 6.0  # the width of a long edge on its way past a row of nodes
 _STEP = 17.0  # the least height between two rows: room for an arrow head
@@ -79,17 +82,20 @@ def layout(graph: dict[str, Any]) -> Layout | None:
          *sizes.label_size(e, nodes[index[e["source"]]], nodes[index[e["target"]]]))
         for e in graph["edges"]
     )  # fmt: skip
-    return _layout(tuple(index), boxes, edges)
+    fed = frozenset(index[node["id"]] for node in nodes if node["role"] == "placeholder")
+    return _layout(tuple(index), boxes, edges, fed)
 
 
 Edge = tuple[int, int, float, float]
 
 
 @lru_cache(maxsize=512)
-def _layout(names: tuple[str, ...], boxes: tuple[tuple[float, float], ...], edges: tuple[Edge, ...]) -> Layout:
+def _layout(
+    names: tuple[str, ...], boxes: tuple[tuple[float, float], ...], edges: tuple[Edge, ...], fed: frozenset[int]
+) -> Layout:
     if not names:
         return Layout(0.0, 0.0, {}, {}, {})
-    net = _Net(boxes, edges)
+    net = _Net(boxes, edges, fed)
     net.arrange()
     ways = net.ways()
     tops = net.heights(ways)
@@ -145,6 +151,7 @@ class _Net:
 
     boxes: tuple[tuple[float, float], ...]
     edges: tuple[Edge, ...]
+    fed: frozenset[int]
     row: list[int] = field(default_factory=list)
     width: list[float] = field(default_factory=list)
     x: list[float] = field(default_factory=list)
@@ -157,14 +164,14 @@ class _Net:
 
     def arrange(self) -> None:
         """Give every vertex its row, its order in the row, and its x."""
-        self.row = _ranks(len(self.boxes), self.edges)
+        self.row = [2 * rank for rank in layered.ranks(len(self.boxes), [edge[:2] for edge in self.edges], self.fed)]
         self.width = [width for width, _ in self.boxes]
         self._choose_label_rows()
         self._string_chains()
         self._measure_rows()
-        self._first_order()
         many = len(self.width)
-        self.rows = layered.ordered(self.rows, self.up, self.down, 24 if many < 500 else 8 if many < 3000 else 2)
+        sweeps = 24 if many < 500 else 8 if many < 3000 else 2
+        self.rows = layered.ordered(self._first_order(), self.up, self.down, sweeps)
         stiff = [1.0] * len(self.boxes) + [2.0] * (many - len(self.boxes))
         for (source, *_), chain in zip(self.edges, self.chains, strict=True):
             if not self.up[source]:  # data and parameters hang on at the side; the line of results runs straight
@@ -213,18 +220,18 @@ class _Net:
         for edge, row in zip(self.edges, self.labels, strict=True):
             self.height[row] = max(self.height[row], edge[3])
 
-    def _first_order(self) -> None:
-        """Order the rows as the graph is met from its ends upwards, operands as in the formula: trees come out flat."""
-        self.rows = [[] for _ in self.height]
+    def _first_order(self) -> list[list[int]]:
+        """The rows as the graph is met from its ends upwards, operands as in the formula: trees come out flat."""
+        rows: list[list[int]] = [[] for _ in self.height]
         met = [False] * len(self.width)
-        ends = [i for i in range(len(self.boxes)) if not self.down[i]]
-        stack = ends[::-1]
+        stack = [i for i in range(len(self.boxes)) if not self.down[i]][::-1]
         while stack:
             vertex = stack.pop()
             if not met[vertex]:
                 met[vertex] = True
-                self.rows[self.row[vertex]].append(vertex)
+                rows[self.row[vertex]].append(vertex)
                 stack.extend(reversed(self.up[vertex]))
+        return rows
 
     def ways(self) -> list[_Way]:
         """Every edge's x at each row; edges meet a box apart from each other, in the order they come from."""
@@ -270,23 +277,3 @@ class _Net:
         for row in range(len(self.height) - 1):
             tops.append(tops[-1] + self.height[row] + _STEP + min(34.0, 0.17 * aside[row]))
         return tops
-
-
-def _ranks(count: int, edges: tuple[Edge, ...]) -> list[int]:
-    """Each node's row: even, 0 at the top, by its longest distance from the end of the graph."""
-    waiting = [0] * count
-    sources: list[list[int]] = [[] for _ in range(count)]
-    for source, target, _, _ in edges:
-        waiting[source] += 1
-        sources[target].append(source)
-    distance = [0] * count
-    ready = [node for node in range(count) if not waiting[node]]
-    while ready:
-        node = ready.pop()
-        for source in sources[node]:
-            distance[source] = max(distance[source], distance[node] + 1)
-            waiting[source] -= 1
-            if not waiting[source]:
-                ready.append(source)
-    deepest = max(distance)
-    return [2 * (deepest - d) for d in distance]

@@ -1,7 +1,8 @@
-"""Equations on a page: the = signs of all lines below each other, long sums broken where they may be.
+"""Equations on a page: cut into pieces that a browser may put side by side or below each other, as there is room.
 
-The documents give each part of an equation as one ``<math>`` string, made by the engine's own writer; here their
-contents become one table. Browsers never break a line of mathematics, and would push it out of a narrow window.
+The documents give each part of an equation as one ``<math>`` string, made by the engine's own writer. Browsers never
+break a line of mathematics, and would push a long one out of a narrow window: so each right-hand side becomes a
+``<math>`` of its own, cut before a + or − and behind a comma, and the style sheet lets the pieces wrap.
 """
 
 from __future__ import annotations
@@ -9,52 +10,78 @@ from __future__ import annotations
 import re
 from html import unescape
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-LONGEST = 27
-"""A line of more characters than this is broken before a sign, or continued on a line of its own."""
+LONGEST = 14
+"""A piece of more characters than this is cut inside its brackets too."""
+WIDE = 18
+"""A term of more characters than this is cut before its factors too."""
+WIDEST = 24
+"""A side of more characters than this wants the full width; where a piece has as many, a narrow window must scroll."""
 
 _MATH = re.compile(r"<math[^>]*><mrow>(.*)</mrow></math>", re.DOTALL)
 _RELATION = re.compile(r"<mo>(?:=|≈|←)</mo>")
-_TOKEN = re.compile(r"<mo>[+−]</mo>|</?[a-z]+[^>]*>|[^<]+")
+_LIST = re.compile(r"(<mo>[=≈]</mo>)<mo>\[</mo><mrow>(.*)</mrow><mo>\]</mo>", re.DOTALL)
+_COMMA = '<mo separator="true">,</mo>'
+_SIGNS = ("<mo>+</mo>", "<mo>−</mo>")
+_TIMES = "<mo>·</mo>"
+_DEEPEST = 6
+_TOKEN = re.compile(r"<mo(?: [^>]*)?>[^<]*</mo>|<mspace[^>]*/>|</?[a-z]+[^>]*>|[^<]+")
 _TAG = re.compile(r"<[^>]*>")
 
 
-def is_math(part: object) -> bool:
-    """Whether a document's part is the MathML this module can take apart."""
-    return isinstance(part, str) and _MATH.fullmatch(part) is not None
-
-
-def aligned(symbolic: str, substituted: str | None, value: str | None) -> Markup:
-    """One ``<math>`` of an equation: its left side, then each right side on its own line unless two fit on one."""
-    left, rights = _split(_inner(symbolic))
+def equation(symbolic: str, substituted: str | None = None, value: str | None = None) -> Markup:
+    """An equation's left-hand side, then each right-hand side that says something new, in pieces."""
+    left, right = _split(_inner(symbolic))
+    rights = [right]
     for part in (substituted, value):
-        if part is not None and _inner(part) not in rights:
-            rights.append(_inner(part))
-    lines: list[str] = []
-    for right in rights:
-        if lines and len(lines) > 1 and length(lines[-1]) + length(right) <= LONGEST + 1:
-            lines[-1] += right
-        elif lines and len(rights) == 2 and length(lines[0]) + length(right) <= LONGEST:
-            lines[0] += right
-        else:
-            lines += broken(right)
-    rows = "".join(f"<mtr><mtd>{left if i == 0 else ''}</mtd><mtd>{line}</mtd></mtr>" for i, line in enumerate(lines))
-    return Markup(f'<math displaystyle="true"><mtable displaystyle="true" class="al">{rows}</mtable></math>')
+        if part is not None:
+            _add(rights, _folded(_inner(part)))
+    cuts = [cut(side) for side in rights]
+    sides = Markup("").join(_side([_math(piece) for piece in pieces]) for pieces in cuts)
+    scrolls = max(length(piece) for pieces in cuts for piece in pieces) > WIDEST
+    long = scrolls or max(map(length, rights)) > WIDEST
+    kind = Markup('"mx long" tabindex="0"' if scrolls else '"mx long"' if long else '"mx"')
+    return Markup('<div class={}>{}<div class="rs">{}</div></div>').format(kind, _math(left) if left else "", sides)
+
+
+def _side(pieces: list[Markup]) -> Markup:
+    """A side stays on one line if there is room for it on the next."""
+    return pieces[0] if len(pieces) == 1 else Markup("<span>{}</span>").format(Markup("").join(pieces))
+
+
+def _math(inside: str) -> Markup:
+    return Markup(f'<math displaystyle="true">{inside}</math>')
 
 
 def _inner(math: str) -> str:
+    """What the engine's own MathML holds; anything else is text."""
     match = _MATH.fullmatch(math)
-    assert match is not None, "only the engine's own MathML comes here"
-    return match[1]
+    return match[1] if match else f"<mtext>{escape(math)}</mtext>"
 
 
-def _split(equation: str) -> tuple[str, list[str]]:
+def _split(equation: str) -> tuple[str, str]:
     """What stands before the first relation, and the rest with it; nothing before where there is none."""
     relation = _RELATION.search(equation)
-    if relation is None:
-        return "", [equation]
-    return equation[: relation.start()], [equation[relation.start() :]]
+    return (equation[: relation.start()], equation[relation.start() :]) if relation else ("", equation)
+
+
+def _add(rights: list[str], side: str) -> None:
+    """Append a side, unless the last one says the same; if either of the two was rounded, ≈ remains."""
+    last = rights[-1]
+    if _RELATION.sub("", last, count=1) != _RELATION.sub("", side, count=1):
+        rights.append(side)
+    elif len(rights) > 1 and side.startswith("<mo>≈</mo>"):
+        rights[-1] = side
+
+
+def _folded(side: str) -> str:
+    """One number instead of a list of rows that all have it."""
+    rows = _LIST.fullmatch(side)
+    if rows is None:
+        return side
+    items = set(rows[2].split(f"</mrow>{_COMMA}<mrow>"))
+    return rows[1] + items.pop() if len(items) == 1 else side
 
 
 def length(markup: str) -> int:
@@ -67,31 +94,51 @@ def length(markup: str) -> int:
     return len(unescape(_TAG.sub("", flat)).replace("\u2062", "").replace("\u2061", ""))
 
 
-def broken(line: str) -> list[str]:
-    """A line in pieces of at most :data:`LONGEST` characters, each beginning with a + or − outside all brackets."""
-    if length(line) <= LONGEST:
-        return [line]
-    pieces = [""]
-    for term in _terms(line):
-        if pieces[-1] and length(pieces[-1]) + length(term) > LONGEST:
+def cut(side: str) -> list[str]:
+    """A right-hand side in pieces: each new one begins with an infix sign, or follows a comma."""
+    first, *others = _divided(side, 0)
+    return [first, *(_infix(piece) for piece in others)]
+
+
+def _divided(side: str, depth: int) -> list[str]:
+    """Terms; of one that is too long the factors, and of a factor what stands in its brackets."""
+    pieces = []
+    for term in _cut(side, _SIGNS):
+        for factor in _cut(term, (_TIMES,)) if length(term) > WIDE else [term]:
+            deeper = length(factor) > LONGEST and depth < _DEEPEST
+            pieces += _divided(_opened(factor), depth + 1) if deeper else [factor]
+    return pieces
+
+
+def _infix(piece: str) -> str:
+    """At the start of a ``<math>`` a sign would be set as a prefix, close to what follows."""
+    return piece.replace("<mo>", '<mo form="infix">', 1) if piece.startswith((*_SIGNS, _TIMES)) else piece
+
+
+def _opened(piece: str) -> str:
+    """A piece without its outermost groups, so that it can be cut inside them."""
+    out, depth = [], 0
+    for token in _TOKEN.findall(piece):
+        closing = token.startswith("</")
+        depth -= closing
+        if not (depth == 0 and token in ("<mrow>", "</mrow>")):
+            out.append(token)
+        depth += _opens(token)
+    return "".join(out)
+
+
+def _cut(side: str, signs: tuple[str, ...]) -> list[str]:
+    """Pieces at the signs and commas that stand in no element; a sign at the very beginning belongs to its number."""
+    pieces, depth = [""], 0
+    for token in _TOKEN.findall(side):
+        if depth == 0 and token in signs and pieces[-1]:
             pieces.append("")
-        pieces[-1] += term
-    # an indent says that the line goes on; it starts with a sign that must not be read as a prefix
-    return pieces[:1] + [f'<mspace width="1em"/>{piece.replace("<mo>", _INFIX, 1)}' for piece in pieces[1:]]
+        depth += _opens(token) - token.startswith("</")
+        pieces[-1] += token
+        if depth == 0 and token == _COMMA:
+            pieces.append("")
+    return pieces if pieces[-1] else pieces[:-1]
 
 
-_INFIX = '<mo form="infix">'
-
-
-def _terms(line: str) -> list[str]:
-    """A line cut before each + and − that no other element holds."""
-    terms, depth = [""], 0
-    for token in _TOKEN.findall(line):
-        if depth == 0 and token in ("<mo>+</mo>", "<mo>−</mo>"):
-            terms.append("")
-        elif token.startswith("</"):
-            depth -= 1
-        elif token.startswith("<") and not token.endswith(("/>", "</mo>")):
-            depth += 1
-        terms[-1] += token
-    return terms
+def _opens(token: str) -> bool:
+    return token.startswith("<") and not token.startswith("</") and not token.endswith(("/>", "</mo>"))

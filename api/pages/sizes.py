@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 from api.pages import figures, notation
@@ -14,10 +15,11 @@ NAME_SIZE = 17.0
 VALUE_SIZE = 12.0
 SMALL_SIZE = 11.0
 
-_NODE_WIDTHS = (60.0, 92.0, 108.0)  # for one number, two, more
-_LABEL_WIDTHS = (47.0, 84.0, 100.0)
+_NODE_WIDTHS = (66.0, 104.0, 120.0)  # for one number, two, more
+_LABEL_WIDTHS = (47.0, 88.0, 104.0)
 _PORT = 36.0  # what one more incoming edge widens a node by
 _WIDEST = 216.0
+_NAME = re.compile(r"[A-Za-z_]\w*(?!\()\b")
 _LONGEST_FORMULA = 9
 _WIDEST_FRACTION = 62.0
 
@@ -52,9 +54,9 @@ def partial_sign(edge: dict[str, Any]) -> str | None:
     if notation.is_name(edge["source"]) and notation.is_name(edge["target"]):
         return "" if _fraction_width(edge) <= _WIDEST_FRACTION else None
     formula = str(edge["partial"]["formula"] or "")
-    if not formula or len(formula) > _LONGEST_FORMULA or not any(character.isalpha() for character in formula):
+    if len(formula) > _LONGEST_FORMULA or ":" in formula or not _NAME.search(formula):
         return None
-    return formula.replace("*", "·").replace("-", figures.MINUS)
+    return _NAME.sub(lambda name: notation.text(name[0]), formula).replace("*", "·").replace("-", figures.MINUS)
 
 
 def node_title(node: dict[str, Any]) -> str:

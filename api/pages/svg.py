@@ -25,19 +25,23 @@ _RANKS = 10  # classes r0 to r9 delay the animation from the first row to the la
 ROLES = ("placeholder", "parameter", "model", "operation", "constant", "loss")
 
 
-def graph(state: dict[str, Any], standalone: bool = False) -> str:
-    """The SVG of a state document's graph; ``standalone`` with its own style, for ``graph.svg``."""
+def graph(state: dict[str, Any], standalone: bool = False, *, linked: bool = True) -> str:
+    """The SVG of a state document's graph; ``standalone`` with its own style, for ``graph.svg``.
+
+    ``linked``, each parameter is a link that traces its paths; only one such picture may stand in a page.
+    """
     plan = layout(state["graph"])
     if plan is None:
         return _too_large(state, standalone)
     mark = str(state["revision"] or 0)
+    linked = linked and not standalone
     backward = state["phase"] == "backward"
     traces = path_classes(state["graph"])
     kind = "graph bwd" if backward else "graph fwd" if state["phase"] == "forward" else "graph"
     body = _MARKER.format(mark) + Markup("").join(
-        _edges(state, plan, traces, mark, backward) + _nodes(state, plan, traces, linked=not standalone)
+        _edges(state, plan, traces, mark, backward) + _nodes(state, plan, traces, linked)
     )
-    return _frame(state, kind, plan.width, plan.height, body, standalone)
+    return _frame(state, kind, plan.width, plan.height, body, standalone, linked)
 
 
 _MARKER = Markup(
@@ -52,13 +56,15 @@ _XMLNS = Markup('xmlns="http://www.w3.org/2000/svg" ')
 _LARGEST_SCALE = 1.5  # so much larger than its smallest size, at which type is 11 pixels high, a picture may be shown
 
 
-def _frame(state: dict[str, Any], kind: str, width: float, height: float, body: Markup, standalone: bool) -> str:
+def _frame(
+    state: dict[str, Any], kind: str, width: float, height: float, body: Markup, standalone: bool, linked: bool = False
+) -> str:
     """The ``svg`` element around ``body``. Its ids end in the revision, so that a page can hold several pictures."""
     mark = state["revision"] or 0
     style = Markup("<style>{}</style>").format(Markup(own_style("graph"))) if standalone else Markup("")
     opening = _OPENING.format(
         _XMLNS if standalone else "", kind, _n(width), _n(height),
-        _n(width * _LARGEST_SCALE), _n(height * _LARGEST_SCALE), "img" if standalone else "group",
+        _n(width * _LARGEST_SCALE), _n(height * _LARGEST_SCALE), "group" if linked else "img",
         mark, mark, mark, _title(state), mark, describe(state),
     )  # fmt: skip
     return str(opening + style + body + Markup("</svg>"))
@@ -88,8 +94,8 @@ def describe(state: dict[str, Any]) -> str:
 
 
 def path_classes(graph: dict[str, Any]) -> dict[str, set[int]]:
-    """For each node the numbers of those parameters (the first 16, in graph order) that reach the loss through it."""
-    parameters = [node["id"] for node in graph["nodes"] if node["role"] == "parameter"][:TRACED]
+    """For each node the numbers, in graph order, of those parameters that reach the loss through it."""
+    parameters = [node["id"] for node in graph["nodes"] if node["role"] == "parameter"]
     losses = [node["id"] for node in graph["nodes"] if node["role"] == "loss"]
     down: dict[str, list[str]] = {}
     up: dict[str, list[str]] = {}
@@ -116,7 +122,7 @@ def _reached(starts: Iterable[str], ways: dict[str, list[str]]) -> set[str]:
 
 
 def _classes(first: str, traces: set[int], rank: int) -> str:
-    return " ".join([first, *(f"k{number}" for number in sorted(traces)), f"r{rank}"])
+    return " ".join([first, *(f"k{number}" for number in sorted(traces) if number < TRACED), f"r{rank}"])
 
 
 def _rank(row: int, plan: Layout) -> int:
@@ -171,7 +177,7 @@ def _label(edge: dict[str, Any], route: Route) -> Markup:
     elif sign is not None:
         lines.append(("s", sign))
     if value is not None:
-        lines.append(("n", figures.fitted(value, box.width, sizes.SMALL_SIZE, bold=True)))
+        lines.append(("n", figures.fitted(figures.folded(value), box.width, sizes.SMALL_SIZE, bold=True)))
     y = box.y + box.height / 2 + 4 - (len(lines) - 1) * sizes.LABEL_LINE / 2
     return Markup("").join(_text(kind, box, y + i * sizes.LABEL_LINE, text) for i, (kind, text) in enumerate(lines))
 
@@ -187,14 +193,14 @@ def _nodes(state: dict[str, Any], plan: Layout, traces: dict[str, set[int]], lin
     for node in state["graph"]["nodes"]:
         box = plan.nodes[node["id"]]
         through = traces[node["id"]]
-        traced = linked and node["role"] == "parameter" and bool(through)
+        traced = linked and node["role"] == "parameter" and bool(through) and min(through) < TRACED
         kind = _classes(f"node {node['role']}{' kx' if traced else ''}", through, _rank(plan.rows[node["id"]], plan))
         inside = Markup('<rect x="{}" y="{}" width="{}" height="{}" rx="8"/>').format(
             _n(box.x), _n(box.y), _n(box.width), _n(box.height))  # fmt: skip
         inside += _lines(node, box, before.get(node["id"]))
         if traced:
             name = notation.text(node["id"])
-            opening = Markup('<a id="n-{0}" class="{1}" href="#n-{0}" aria-label="Trace {2}">')
+            opening = Markup('<a class="{1}" href="#p-{0}" aria-label="Trace {2}">')
             drawn.append(opening.format(node["id"], kind, name) + inside + Markup("</a>"))
         else:
             drawn.append(Markup('<g class="{}">{}</g>').format(kind, inside))
@@ -210,11 +216,12 @@ def _before(state: dict[str, Any]) -> dict[str, Any]:
 
 def _lines(node: dict[str, Any], box: Box, before: Any) -> Markup:
     """Name, value, gradient, as far as there are any, centred in the box."""
-    room = box.width - 2
+    room = box.width - 8
     corner = Markup("")
     if node["op"] is not None and notation.is_name(node["id"]):  # its name does not say how it is computed
         sign = notation.operation_sign(str(node["op"]))
-        corner = Markup('<text class="op" x="{}" y="{}">{}</text>').format(_n(box.x + 10), _n(box.y + 15), sign)
+        if len(sign) < 3:
+            corner = Markup('<text class="op" x="{}" y="{}">{}</text>').format(_n(box.x + 10), _n(box.y + 15), sign)
     title = sizes.node_title(node)
     name = notation.svg(title) if notation.is_name(title) else Markup('<tspan class="u">{}</tspan>').format(title)
     lines: list[tuple[str, Markup | str]] = [("s", name)]

@@ -58,36 +58,32 @@ def equations_heading(state: dict[str, Any]) -> tuple[str, str]:
 
 
 def equations(state: dict[str, Any], items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The equations that belong to this phase, each with its title and the path it traces; partials are apart."""
-    parameters = [node["id"] for node in state["graph"]["nodes"] if node["role"] == "parameter"]
-    shown = []
-    for item in items:
-        kind, _, key = str(item["about"]).partition(".")
-        if kind in _SHOWN[_stage(state)]:
-            number = parameters.index(key) if key in parameters else svg.TRACED
-            shown.append({
-                "id": f"p-{key}" if key in parameters else None,
-                "trace": number if number < svg.TRACED else None,
-                "title": _equation_title(kind, key),
-                "math": _formula(item),
-            })  # fmt: skip
-    return shown
+    """The equations of this phase, each with its title, its lines and the path it traces.
+
+    In the backward phase those are the loss by what it is computed from, then by each parameter; other partials are
+    apart.
+    """
+    traced = anchors(state["graph"])
+    shown: dict[str, dict[str, Any]] = {}
+    for item in _chosen(state, items):
+        kind, _, key = item["about"].partition(".")
+        block = shown.setdefault(item["about"], {
+            "id": f"p-{key}",
+            "trace": traced.index(key) if key in traced else None,
+            "title": _equation_title(kind, key),
+            "lines": [],
+        })  # fmt: skip
+        block["lines"].append(_formula(item))
+    return list(shown.values())
 
 
-def partials(state: dict[str, Any], items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The partials of the backward phase, and which of them need a wide line."""
-    if state["phase"] != "backward":
-        return []
-    chosen = [item for item in items if str(item["about"]).startswith("partials.")]
-    return [{"math": _formula(item), "long": mathml.length(str(item["symbolic"])) > _SHORT} for item in chosen]
+_SHOWN = {"model": "values.", "forward": "values.", "backward": "gradients.", "update": "updated."}
 
 
-_SHOWN = {
-    "model": ("values",),
-    "forward": ("values",),
-    "backward": ("gradients",),
-    "update": ("updated",),
-}
+def _chosen(state: dict[str, Any], items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    stage = _stage(state)
+    first = [item for item in items if _edge_kind(state, item) == "loss"] if stage == "backward" else []
+    return first + [item for item in items if item["about"].startswith(_SHOWN[stage])]
 
 
 def _stage(state: dict[str, Any]) -> str:
@@ -96,19 +92,35 @@ def _stage(state: dict[str, Any]) -> str:
     return "model" if state["last_update"] is None else "update"
 
 
-def _equation_title(kind: str, key: str) -> Markup:
-    words = {"gradients": "Loss with respect to {}", "updated": "New {}"}.get(kind, "{}")
-    return Markup(words).format(notation.html(key or kind))
+def anchors(graph: dict[str, Any]) -> list[str]:
+    """The parameters whose paths can be traced, in the order of their classes k0, k1, …"""
+    return [node["id"] for node in graph["nodes"] if node["role"] == "parameter"][: svg.TRACED]
+
+
+def partials(state: dict[str, Any], items: list[dict[str, Any]], kind: str) -> list[Markup]:
+    """The backward phase's other partials: those of ``kind`` ``inner`` towards parameters and results, ``data``."""
+    return [_formula(item) for item in items if state["phase"] == "backward" and _edge_kind(state, item) == kind]
+
+
+def _edge_kind(state: dict[str, Any], item: dict[str, Any]) -> str:
+    """Which partial an equation gives: of the loss by a result, another one on the way to parameters, or by data."""
+    kind, _, edge = item["about"].partition(".")
+    if kind != "partials":
+        return ""
+    roles = {node["id"]: node["role"] for node in state["graph"]["nodes"]}
+    target, _, source = edge.partition("/")
+    if roles.get(source) == "placeholder":
+        return "data"
+    return "loss" if roles.get(target) == "loss" and roles.get(source) != "parameter" else "inner"
+
+
+def _equation_title(kind: str, key: str) -> Markup | None:
+    words = {"gradients": "Loss with respect to {}", "partials": "Loss with respect to {}", "updated": "New {}"}
+    return Markup(words[kind]).format(notation.html(key.rpartition("/")[2])) if kind in words else None
 
 
 def _formula(item: dict[str, Any]) -> Markup:
-    """MathML from the documents' own writer laid out, anything else as text."""
-    parts = [item[part] for part in ("symbolic", "substituted", "value")]
-    if all(part is None or mathml.is_math(part) for part in parts):
-        return mathml.aligned(*parts)
-    return escape(
-        " = ".join(part if isinstance(part, str) else figures.values(part) for part in parts if part is not None)
-    )
+    return mathml.equation(item["symbolic"], item["substituted"], item["value"])
 
 
 def natural_width(graph: dict[str, Any]) -> int:
@@ -136,8 +148,9 @@ def node_rows(graph: dict[str, Any]) -> list[dict[str, Any]]:
             "value": _maybe(node["value"]),
             "gradient": _maybe(node["gradient"]),
             "partials": [
-                (notation.html(edge["source"]), _maybe(edge["partial"]["value"]))
+                (notation.html(edge["source"]), figures.values(figures.folded(edge["partial"]["value"])))
                 for edge in incoming.get(node["id"], ())
+                if edge["partial"]["value"] is not None
             ],
         }
         for node in graph["nodes"]
@@ -176,7 +189,7 @@ def data_table(state: dict[str, Any], data: dict[str, Any] | None) -> dict[str, 
         "lines": lines,
         "span": len(heads) + len(outputs) + 1,
         "count": len(rows),
-        "even": len(heads) < 6 and all(len(cell) < 8 for line in lines for cell in line.get("cells", ())),
+        "even": len(heads) < 6 and all(len(cell) < 7 for line in lines for cell in line.get("cells", ())),
     }
 
 
@@ -212,24 +225,22 @@ def log_rows(history: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
     return [(item["step"], item["epoch"], item["batch"], loss, time) for item, loss, time in rows][::-1]
 
 
+TEACHING = ("loss_growing", "diverged")
+"""The warnings that a learner is shown; those about the service are for whoever runs it, who reads them as JSON."""
+
+
 def warnings(state: dict[str, Any]) -> list[dict[str, Any]]:
-    """The state's warnings; where a smaller learning rate helps, with the fields of the fork that has one."""
-    helped = [item for item in state["warnings"] if item["code"] in ("loss_growing", "diverged")][:1]
+    """What a learner should hear; the first warning comes with the fields of a fork that learns more slowly."""
+    shown = [item for item in state["warnings"] if item["code"] in TEACHING]
     return [
         {
             "code": item["code"],
             # programs are told the call that helps; here stands a button instead
             "message": item["message"].partition(": POST ")[0].rstrip(".") + ".",
-            "fork": _calmer(state) if item in helped else None,
+            "fork": _calmer(state) if item is shown[0] else None,
         }
-        for item in state["warnings"]
-        if not item["code"].startswith("sqlite")
+        for item in shown
     ]
-
-
-def notices(state: dict[str, Any]) -> list[str]:
-    """Warnings about the service rather than the training, for whoever runs it."""
-    return [item["message"] for item in state["warnings"] if item["code"].startswith("sqlite")]
 
 
 def _calmer(state: dict[str, Any]) -> dict[str, Any]:

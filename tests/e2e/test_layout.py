@@ -8,53 +8,20 @@ from typing import TYPE_CHECKING
 import httpx2
 import pytest
 
+from tests.e2e.pages import NAMES
+
 if TYPE_CHECKING:
     from tests.e2e.browser import Browser
 
 WIDTHS = (320, 360, 768, 1440)
-NETWORK = (
-    "z1 = w11*x1 + w12*x2 + b1\nh1 = tanh(z1)\nz2 = w21*x1 + w22*x2 + b2\nh2 = tanh(z2)\n"
-    "yhat = v1*h1 + v2*h2 + c\nL = (yhat - y)**2"
-)
 TYPE_SIZES = """[...document.querySelectorAll('svg.graph text, svg.graph tspan')].map(text =>
     [text.textContent, parseFloat(getComputedStyle(text).fontSize) * (text.ownerSVGElement.getScreenCTM().a)])"""
 TOO_WIDE = """[...document.querySelectorAll('body *')].filter(e => !e.closest('.pan, .scroll, .mx, .vh'))
     .filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
     .map(e => e.tagName + '.' + e.getAttribute('class')).slice(0, 5)"""
+CLIPPED = """[...document.querySelectorAll('.mx, .eqn')].filter(e => e.scrollWidth > e.clientWidth + 1)
+    .map(e => [e.textContent.slice(0, 80), e.scrollWidth, e.clientWidth])"""
 RUNS = re.compile(r"<script|\bon[a-z]+\s*=\s*[\"']|javascript:|\sstyle=", re.IGNORECASE)
-
-
-@pytest.fixture(scope="module")
-def pages(address: str) -> dict[str, str]:
-    """Addresses of pages in many states, each the page of another kind of content."""
-    client = httpx2.Client(base_url=address)
-    small = client.post("/v1/sessions", json={"title": "A session with a title as long as people like them to be"})
-    article = small.headers["location"]
-    for call in ("forward", "backward", "update"):
-        client.post(f"{article}/{call}")
-    grown = client.post("/v1/sessions").headers["location"]
-    client.post(f"{grown}/run", json={"epochs": 300})
-    net = {"model": {"kind": "expression", "source": NETWORK}, "batch_size": 3, "seed": 1}
-    network = client.post("/v1/sessions", json=net).headers["location"]
-    for call in ("forward", "backward"):
-        client.post(f"{network}/{call}")
-    client.close()
-    return {
-        "start": "/",
-        "guide": "/guide.html",
-        **{f"article {revision}": f"{article}/revisions/{revision}" for revision in range(4)},
-        "diverged": grown,
-        "network": network,
-        "operations": f"{article}/revisions/2?detail=ops",
-        "problem": "/v1/sessions/AAAAAAAAAAAAAAAAAAAAAA",
-        "kind of problem": "/problems/wrong-phase",
-    }
-
-
-NAMES = (
-    *("start", "guide", "article 0", "article 1", "article 2", "article 3"),
-    *("diverged", "network", "operations", "problem", "kind of problem"),
-)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -70,6 +37,7 @@ def test_nothing_is_wider_than_the_window_and_type_is_legible(
                     browser.measure("document.querySelectorAll('details').forEach(part => part.open = true)")
                 wide = browser.measure("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
                 assert wide == [width, width], (width, dark, unfolded, browser.measure(TOO_WIDE))
+            assert browser.measure(CLIPPED) == [], (width, dark)
             sizes = browser.measure(TYPE_SIZES)
             assert bool(sizes) is bool(browser.all("svg.graph"))
             small = [text for text in sizes if text[1] < 10.99]

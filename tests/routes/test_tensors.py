@@ -44,7 +44,8 @@ def test_a_network_has_its_pages_in_every_phase(client: TestClient, kind: str, d
         answer = client.get(f"{here}?detail={detail}", headers={"accept": kind})
         assert answer.status_code == 200
         assert "W" in answer.text
-    for part in ("graph.svg", "graph.dot", "loss.svg", "equations?format=latex", "equations?format=mathml", "definition"):
+    parts = ("graph.svg", "graph.dot", "loss.svg", "equations?format=latex", "equations?format=mathml", "definition")
+    for part in parts:
         assert client.get(f"{here}/{part}").status_code == 200
 
 
