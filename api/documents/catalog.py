@@ -11,6 +11,7 @@ from api.engine.optimizers import OPTIMIZERS
 from api.training.datasets import DATASETS
 from api.training.definition import SCHEDULES
 from api.training.models import MODELS
+from api.training.networks import ACTIVATIONS
 
 
 def catalog() -> dict[str, Any]:
@@ -19,18 +20,33 @@ def catalog() -> dict[str, Any]:
         "models": [{"kind": row.kind, "fields": list(row.fields), "about": row.about} for row in MODELS.values()],
         "presets": [],
         "datasets": [
-            {"name": row.name, "columns": list(row.columns), "targets": list(row.targets), "row_count": len(row.rows)}
+            {
+                "name": row.name,
+                "title": row.title,
+                "columns": list(row.columns),
+                "targets": list(row.targets),
+                "row_count": row.row_count,
+                "source": row.source,
+            }
             for row in DATASETS.values()
         ],
         "operations": [
-            {"name": row.name, "function": row.function, "arity": row.arity, "meaning": row.meaning}
+            {
+                "name": row.name,
+                "function": row.function,
+                "arity": row.arity,
+                "options": list(row.options),
+                "meaning": row.meaning,
+            }
             for row in OPERATIONS.values()
         ],
         "losses": [
             {
                 "kind": row.kind,
-                "formula": row.formula.format(yhat="yhat", y="y"),
+                "formula": row.formula.format(yhat="yhat", y="y", **{name: name for name in row.fields}),
                 "latex": row.latex,
+                "defaults": dict(row.fields),
+                "targets": row.targets,
                 "source": row.source,
             }
             for row in LOSSES.values()
@@ -51,6 +67,7 @@ def catalog() -> dict[str, Any]:
             }
             for row in OPTIMIZERS.values()
         ],
+        "activations": [{"name": name, "formula": formula.format(z="z")} for name, formula in ACTIVATIONS.items()],
         "schedules": [{"kind": kind, "fields": []} for kind in SCHEDULES],
         "initializers": [
             {"kind": row.kind, "defaults": row.defaults, "latex": row.formula, "source": row.source}

@@ -82,13 +82,15 @@ def state(
         "batch_rows": list(session.batch_rows),
         "definition": definition.document | {"data": definition.data.summary if definition.data else None},
         "inputs": {name: tensor(value, long) for name, value in session.inputs.items()},
-        "parameters": dict(session.parameters),
+        "parameters": {name: tensor(value, long) for name, value in session.parameters.items()},
+        "parameter_count": definition.parameter_count,
         "outputs": _outputs(session, long),
         "loss": session.loss,
-        "gradients": session.gradients,
+        "gradients": _tensors(session.gradients, long),
         "graph": graph_document(session, detail, short, partials),
         "chain_rule": chain_rule(session, named),
-        "optimizer": definition.optimizer | {"slots": {slot: dict(values) for slot, values in session.slots.items()}},
+        "optimizer": definition.optimizer
+        | {"slots": {slot: _tensors(values, long) for slot, values in session.slots.items()}},
         "last_update": last_update(session.last_update),
         "warnings": [*warnings(session, base), *notices],
         "parent": None if stored.parent is None else {"read": stored.parent[0], "revision": stored.parent[1]},
@@ -99,6 +101,10 @@ def state(
     if layout is not None:
         layout(document["graph"])
     return document
+
+
+def _tensors(values: Mapping[str, Any] | None, longest: float) -> Document | None:
+    return None if values is None else {name: tensor(value, longest) for name, value in values.items()}
 
 
 def _outputs(session: Session, longest: float) -> Document | None:
@@ -150,12 +156,14 @@ def last_update(update: Update | None) -> Document | None:
         terms = []
         written = _rule(update.optimizer["kind"], update.optimizer["dialect"], name)
         for (symbol, formula, about), value in zip(written, update.terms[name], strict=True):
-            terms.append({**about, "substituted": TEXT.write(with_numbers(formula, known)), "value": value})
+            numbers = all(isinstance(number, float | int | str) for number in known.values())
+            substituted = TEXT.write(with_numbers(formula, known)) if numbers else None
+            terms.append({**about, "substituted": substituted, "value": tensor(value, SHORT)})
             known[symbol] = value
         parameters[name] = {
-            "before": before,
-            "gradient": update.gradients[name],
-            "after": update.after[name],
+            "before": tensor(before, SHORT),
+            "gradient": tensor(update.gradients[name], SHORT),
+            "after": tensor(update.after[name], SHORT),
             "terms": terms,
         }
     return {

@@ -9,7 +9,7 @@ from typing import Any
 from api.engine.errors import InvalidInput
 from api.training.definition import DEFAULTS, Definition, define
 from api.training.limits import Limits
-from api.training.session import Phase, Session, Snapshot, Value
+from api.training.session import Phase, Session, Snapshot, listed, value_of, zeros
 
 _MERGED = ("optimizer", "schedule", "initializer", "loss")
 _PHASE_KEPT = {"title", "optimizer", "schedule"}
@@ -30,8 +30,8 @@ def fork(session: Session, changes: Mapping[str, Any], *, limits: Limits = Limit
     row_count = definition.row_count
     if "data" in changes or position.offset >= max(row_count, 1):
         position = replace(position, batch=1, offset=0)
-    parameters = {name: float(definition.document["parameters"][name]) for name in definition.names}
-    slots: dict[str, dict[str, Value]] = {slot: dict.fromkeys(definition.names, 0.0) for slot in definition.slot_names}
+    parameters = {name: value_of(definition.document["parameters"][name]) for name in definition.names}
+    slots = {slot: zeros(definition) for slot in definition.slot_names}
     if definition.optimizer["kind"] == session.definition.optimizer["kind"]:
         slots = {slot: values | dict(session.slots.get(slot, {})) for slot, values in slots.items()}
     there = Session(definition, Snapshot(position, parameters, slots, session.snapshot.progress))
@@ -47,7 +47,11 @@ def _changed(session: Session, changes: Mapping[str, Any], limits: Limits) -> De
         if given is not None and given.get("kind", old[name].get("kind")) == old[name].get("kind"):
             body[name] = old[name] | given
     same_model = not {"model", "data"} & changes.keys()
-    kept = {} if changes.get("initializer") is not None else dict(session.parameters)
+    kept = (
+        {}
+        if changes.get("initializer") is not None
+        else {name: listed(value) for name, value in session.parameters.items()}
+    )
     body["parameters"] = (kept if same_model else {}) | (changes.get("parameters") or {})
     if changes.get("model") is not None and changes["model"].get("kind") == "expression" and "loss" not in changes:
         body["loss"] = {"reduction": old["loss"]["reduction"]}
@@ -62,6 +66,8 @@ def _changed(session: Session, changes: Mapping[str, Any], limits: Limits) -> De
     if same_model:
         return definition
     given = changes.get("parameters") or {}
-    values = {name: kept[name] for name in definition.names if name in kept and name not in given}
+    shapes = session.definition.shapes
+    same = [name for name, shape in definition.shapes.items() if shapes.get(name) == shape]
+    values = {name: kept[name] for name in same if name in kept and name not in given}
     parameters = definition.document["parameters"] | values
     return replace(definition, document=definition.document | {"parameters": parameters})

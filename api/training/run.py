@@ -14,7 +14,7 @@ import numpy as np
 from api.engine.compiler import Trainer, cost, trainer
 from api.engine.errors import InvalidInput
 from api.training.definition import Definition
-from api.training.session import Phase, Position, Progress, Session, Snapshot
+from api.training.session import Phase, Position, Progress, Session, Snapshot, finite
 
 STRETCH_STEPS = 4096
 """Steps in one stretch at most, so that any state inside is replayed quickly."""
@@ -124,7 +124,7 @@ def _checked(
             end, losses = train(definition, start, met + 1)
     stopped = "until" if below is not None and losses[-1] < below else None
     # a sum may overflow where no loss does: then every step is looked at in vain, which is slow but right
-    if math.isfinite(sum(losses)) and all(map(math.isfinite, end.parameters.values())):
+    if math.isfinite(sum(losses)) and all(map(finite, end.parameters.values())):
         return end, losses, stopped
     return _until_not_finite(definition, start, len(losses), stopped)
 
@@ -145,6 +145,8 @@ def _until_not_finite(
 
 def train(definition: Definition, start: Snapshot, count: int) -> tuple[Snapshot, list[float]]:
     """``count`` steps without looking at them: the state after and each step's loss."""
+    if not definition.graph.scalar:
+        return _stepped(definition, start, count)
     losses: list[float] = []
     values = [float(start.parameters[name]) for name in definition.names]
     position, progress, shuffled = start.position, start.progress, definition.document["shuffle"]
@@ -156,6 +158,18 @@ def train(definition: Definition, start: Snapshot, count: int) -> tuple[Snapshot
         position, progress = _moved(definition, position, progress, losses, done, many)
     parameters = dict(zip(definition.names, values, strict=True))
     return Snapshot(position, parameters, start.slots, progress), losses
+
+
+def _stepped(definition: Definition, start: Snapshot, count: int) -> tuple[Snapshot, list[float]]:
+    """The same for a graph with tensors, by the kernels that stepping uses."""
+    session, losses = Session(definition, start), list[float]()
+    for _ in range(count):
+        session = session.forward().backward()
+        losses.append(session.loss or 0.0)
+        if session.diverged:
+            break
+        session = session.update()
+    return session.snapshot, losses
 
 
 def _trainer(definition: Definition, rows: int, round: int = 1) -> Trainer:

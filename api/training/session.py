@@ -20,13 +20,42 @@ from numpy.typing import NDArray
 from api.engine import forward as evaluator
 from api.engine.backward import Gradients, backpropagate
 from api.engine.errors import Diverged, InvalidInput, WrongPhase
-from api.engine.forward import Value as Recorded
+from api.engine.kernels import Value as Recorded
+from api.engine.kernels import kernels
 from api.engine.optimizers import kernel
 from api.engine.wording import pointer_part, shown
 from api.training.data import batch_rows
 from api.training.definition import SETTINGS, Definition, optimizer_of, schedule_of, values_of
 
 Value = float | NDArray[np.float64]
+
+
+def value_of(given: Any) -> Value:
+    """A parameter's value from a number or a nested list."""
+    return np.asarray(given, dtype=np.float64) if isinstance(given, list) else float(given)
+
+
+def listed(value: Value) -> Any:
+    """The number or nested list that ``value_of`` makes a value from."""
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+def zeros(definition: Definition) -> dict[str, Value]:
+    """A zero for each parameter, in its shape."""
+    return {name: np.zeros(shape) if shape else 0.0 for name, shape in definition.shapes.items()}
+
+
+def norm(value: Value) -> float:
+    """The Euclidean norm of all numbers in it, also where their squares would overflow."""
+    if isinstance(value, float):
+        return abs(value)
+    largest = float(np.abs(value).max(initial=0.0))
+    return largest * float(np.linalg.norm(value / largest)) if 0 < largest < math.inf else largest
+
+
+def finite(value: Value) -> bool:
+    """Whether every number in it is finite."""
+    return math.isfinite(value) if isinstance(value, float) else bool(np.isfinite(value).all())
 
 
 class Phase(StrEnum):
@@ -93,10 +122,10 @@ class Update:
     position: Position
     optimizer: Mapping[str, Any]
     loss: float
-    before: Mapping[str, float]
-    gradients: Mapping[str, float]
-    after: Mapping[str, float]
-    terms: Mapping[str, tuple[float, ...]]
+    before: Mapping[str, Value]
+    gradients: Mapping[str, Value]
+    after: Mapping[str, Value]
+    terms: Mapping[str, tuple[Value, ...]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,8 +142,8 @@ class Session:
     @staticmethod
     def start(definition: Definition) -> Session:
         """The session at its very beginning: step 0, the first batch fed."""
-        values = {name: float(definition.document["parameters"][name]) for name in definition.names}
-        slots = {slot: dict.fromkeys(definition.names, 0.0) for slot in definition.slot_names}
+        values = {name: value_of(definition.document["parameters"][name]) for name in definition.names}
+        slots = {slot: zeros(definition) for slot in definition.slot_names}
         return Session(definition, Snapshot(Position(), values, slots, Progress()))
 
     @staticmethod
@@ -165,31 +194,30 @@ class Session:
         return self.position.batch - 1 + max(1, math.ceil(left / self.definition.batch_size))
 
     @cached_property
-    def inputs(self) -> dict[str, list[float]]:
-        """The present batch: one number per row for each placeholder."""
-        data = self.definition.data
-        if data is None:
-            return {}
-        rows = list(self.batch_rows)
-        return {name: data.rows[rows, data.columns.index(name)].tolist() for name in self.definition.graph.placeholders}
+    def inputs(self) -> dict[str, Recorded]:
+        """The present batch: each placeholder's value, rows first."""
+        use = kernels(self.definition.graph)
+        return {name: use.given(value) for name, value in self.definition.inputs(self.batch_rows).items()}
 
     @property
     def loss(self) -> float | None:
         """The present batch's loss, once computed."""
-        return None if self.values is None else float(self.values[self.definition.graph.loss])  # type: ignore[arg-type]
+        return None if self.values is None else float(self.values[self.definition.graph.loss])
 
     @cached_property
-    def gradients(self) -> dict[str, float] | None:
+    def gradients(self) -> dict[str, Value] | None:
         """∂L/∂parameter by name, once computed; 0 for a parameter that the loss does not depend on."""
         if self.computed is None:
             return None
-        index = self.definition.graph.index
-        return {name: self.computed.of.get(index[name], 0.0) for name in self.definition.names}  # type: ignore[misc]
+        graph = self.definition.graph
+        nodes = [graph.nodes[graph.index[name]] for name in self.definition.names]
+        use, of = kernels(graph), self.computed.of
+        return {node.id: of[node.index] if node.index in of else use.zero(node, 0) for node in nodes}
 
     @property
     def gradient_norm(self) -> float:
         """The Euclidean norm of all gradients together, in phase ``backward``."""
-        return math.hypot(*(self.gradients or {}).values())
+        return math.hypot(*(norm(gradient) for gradient in (self.gradients or {}).values()))
 
     @property
     def learning_rate(self) -> float:
@@ -201,7 +229,7 @@ class Session:
     def diverged(self) -> bool:
         """Whether the present batch's loss or a gradient is not finite."""
         numbers = [] if self.loss is None else [self.loss, *(self.gradients or {}).values()]
-        return not all(map(math.isfinite, numbers))
+        return not all(map(finite, numbers))
 
     def allowed(self, undoable: bool) -> list[str]:
         """The actions accepted now; ``undoable`` says whether there is an earlier one on the line."""
@@ -215,7 +243,7 @@ class Session:
         """Feed the batch forward: every value up to the loss."""
         self._must_accept("forward")
         graph = self.definition.graph
-        values = evaluator.forward(graph, self.parameters, self.inputs)  # type: ignore[arg-type]
+        values = evaluator.forward(graph, self.parameters, self.inputs)
         return replace(self, phase=Phase.FORWARD, values=values)
 
     def backward(self) -> Session:
@@ -231,8 +259,9 @@ class Session:
         definition, snapshot = self.definition, self.snapshot
         rule = kernel(definition.optimizer["kind"], definition.optimizer["dialect"])
         gradients = self.gradients or {}
-        before: dict[str, float] = {name: float(value) for name, value in snapshot.parameters.items()}
-        terms = {name: tuple(rule(before[name], gradients[name], **definition.fields)) for name in before}
+        before = snapshot.parameters
+        with np.errstate(all="ignore"):
+            terms = {name: tuple(rule(before[name], gradients[name], **definition.fields)) for name in before}
         after = {name: values[-1] for name, values in terms.items()}
         position = snapshot.position.after(len(self.batch_rows), definition.row_count)
         progress = snapshot.progress.after(self.loss or 0.0, snapshot.position.batch, position.batch == 1)
@@ -258,7 +287,8 @@ class Session:
             settings["optimizer"] = optimizer_of(document["optimizer"] | changes["optimizer"])
         if "schedule" in changes:
             settings["schedule"] = schedule_of(changes["schedule"])
-        values = values_of(changes.get("parameters") or {}, self.definition.names)
+        given = values_of(changes.get("parameters") or {}, self.definition.graph)
+        values = {name: value_of(value) for name, value in given.items()}
         snapshot = replace(self.snapshot, parameters={**self.parameters, **values})
         return replace(self, definition=self.definition.patched(self.definition.settings | settings), snapshot=snapshot)
 
