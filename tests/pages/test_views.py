@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import time
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from api.documents.equations import equations
 from api.pages import svg, views
 from api.pages.html import session_page
 from api.training.session import Session
-from tests.documents.stored import NETWORK, Kept, started, traced
+from tests.documents.stored import NETWORK, Kept, traced
 from tests.pages.documents import article, network, page, state
 
 STYLE = (Path(__file__).parents[2] / "client" / "style.css").read_text(encoding="utf-8")
@@ -67,13 +68,10 @@ def test_other_partials_follow_and_those_of_the_data_come_last() -> None:
 @pytest.mark.parametrize("size", [1, 2, 6])
 def test_every_partial_has_one_place(size: int) -> None:
     session = traced(model={"kind": "expression", "source": NETWORK}, batch_size=size, seed=2)
-    document, items = state(session), equations(Kept(session), "mathml")
-    wanted = [item for item in items if item["about"].startswith("partials.")]
-    placed = [views._edge_kind(document, item) for item in wanted]
-    assert set(placed) == {"loss", "inner", "data"}
-    first = sum(block["id"] == "p-L/yhat" for block in views.equations(document, items))
-    assert first == placed.count("loss") == 1
-    assert sum(len(apart(session, kind)) for kind in ("inner", "data")) == len(wanted) - 1
+    wanted = [item for item in equations(Kept(session), "mathml") if item["about"].startswith("partials.")]
+    first = [title for title, _ in shown(session)].count("Loss with respect to ŷ")
+    assert first == 1
+    assert first + len(apart(session, "inner")) + len(apart(session, "data")) == len(wanted)
 
 
 def test_partials_are_shown_in_the_backward_phase_only() -> None:
@@ -121,15 +119,21 @@ def test_every_operation_is_one_link_away_and_arrows_keep_the_detail() -> None:
     text = session_page(page(article()))
     assert '/revisions/2?detail=ops">Every operation</a>' in text
     text = session_page(page(article(), state=state(article(), "ops")))
-    assert '/revisions/2">Named quantities</a>' in text
+    assert '/revisions/2">Named quantities only</a>' in text
     assert '/revisions/1?detail=ops#next"' in text
 
 
 def test_a_graph_too_large_to_draw_is_still_a_page() -> None:
     lines = [f"a{n} = a{n - 1} + w" if n else "a0 = w*x1" for n in range(5_000)]
     model = {"kind": "expression", "source": "\n".join([*lines, "L = a4999**2"])}
-    text = session_page(page(started(model=model)))
+    session = traced(model=model)
+    start = time.perf_counter()
+    text = session_page(page(session))
     assert "too large to draw" in text
+    assert "9899 more <a" in text
+    assert "more nodes <a" in text
+    assert len(text) < 500_000
+    assert time.perf_counter() - start < 20
 
 
 def test_the_style_sheet_lights_each_path_by_hover_focus_and_target_and_stays_small() -> None:
