@@ -59,7 +59,7 @@ Numbers = Annotated[Any, PlainValidator(numbers), WithJsonSchema(NUMBERS_SCHEMA)
 Rows = Annotated[list[Any], WithJsonSchema({"type": "array", "items": {"type": "array", "items": {"type": "number"}}})]
 Phase = Literal["ready", "forward", "backward"]
 # The tables below know which kinds there are and say so better than a type could; the schema lists them.
-ModelKind = Annotated[str, Field(json_schema_extra={"enum": list(MODELS)})]
+ModelKind = Annotated[str, Field(json_schema_extra={"enum": [*MODELS, "preset"]})]
 LossKind = Annotated[str, Field(json_schema_extra={"enum": list(LOSSES)})]
 OptimizerKind = Annotated[str, Field(json_schema_extra={"enum": list(OPTIMIZERS)})]
 Dialect = Annotated[str, Field(json_schema_extra={"enum": list(DIALECTS)})]
@@ -129,6 +129,8 @@ class ModelBody(Body):
     """The name of the loss; by default the last one assigned."""
     layers: list[LayerBody] | None = None
     """Of a network, from the first hidden layer to the output."""
+    name: str | None = None
+    """Of a preset."""
     scalars: bool | None = None
     """Whether a network is written out neuron by neuron."""
 

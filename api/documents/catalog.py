@@ -12,13 +12,17 @@ from api.training.datasets import DATASETS
 from api.training.definition import SCHEDULES
 from api.training.models import MODELS
 from api.training.networks import ACTIVATIONS
+from api.training.presets import PRESETS
 
 
 def catalog() -> dict[str, Any]:
     """Model kinds, presets, datasets, operations, losses, optimisers, schedules and initialisers."""
     return {
         "models": [{"kind": row.kind, "fields": list(row.fields), "about": row.about} for row in MODELS.values()],
-        "presets": [],
+        "presets": [
+            {"name": row.name, "title": row.title, "body": dict(row.body), "source": row.source}
+            for row in PRESETS.values()
+        ],
         "datasets": [
             {
                 "name": row.name,

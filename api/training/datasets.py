@@ -94,6 +94,27 @@ def _linear_noise() -> Rows:
     return tuple((round(x, 4), round(2 * x - 1 + 0.3 * draws.normal(), 4)) for x in xs)
 
 
+def _sequences(count: int, length: int, stream: int, target: Callable[[list[float]], float]) -> Rows:
+    draws = Draws(0, stream)
+    rows = []
+    for _ in range(count):
+        values = [round(2 * draws.uniform() - 1, 2) for _ in range(length)]
+        rows.append((*values, round(target(values), 2)))
+    return tuple(rows)
+
+
+def _memory() -> Rows:
+    """Four numbers between −1 and 1; the target is the first."""
+    return _sequences(40, 4, _STREAM + 4, lambda values: values[0])
+
+
+def _rises() -> Rows:
+    """Six numbers between −1 and 1; the target is the largest rise over two steps, at least 0."""
+    return _sequences(
+        60, 6, _STREAM + 5, lambda values: max(0.0, *(b - a for a, b in zip(values, values[2:], strict=False)))
+    )
+
+
 def _file(name: str) -> Callable[[], Rows]:
     def read() -> Rows:
         lines = files("api.training").joinpath(name).read_text("utf-8").splitlines()
@@ -121,6 +142,10 @@ DATASETS: dict[str, Dataset] = {
         Dataset("moons", "Two interlocking half circles", _XY, ("y",), _moons, 100, _GENERATED),
         Dataset("circles", "A circle inside another", _XY, ("y",), _circles, 100, _GENERATED),
         Dataset("spirals", "Two spirals around each other", _XY, ("y",), _spirals, 100, _GENERATED),
+        Dataset("memory", "Four numbers, of which the first is to be remembered", ("s1", "s2", "s3", "s4", "y"), ("y",),
+                _memory, 40, _GENERATED),
+        Dataset("rises", "Six numbers and their largest rise over two steps",
+                ("s1", "s2", "s3", "s4", "s5", "s6", "y"), ("y",), _rises, 60, _GENERATED),
         Dataset("iris", "Three species of iris by four measures in cm", (*_IRIS, "species"), ("species",),
                 _file("iris.csv"), 150, "R. A. Fisher, 1936; UCI Machine Learning Repository"),
         Dataset("digits", "Handwritten digits of 8 × 8 pixels from 0 to 16", (*_PIXELS, "digit"), ("digit",),

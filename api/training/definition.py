@@ -25,6 +25,7 @@ from api.training.data import Data
 from api.training.feeding import Feed, fed
 from api.training.limits import Limits
 from api.training.models import MODELS, Built, built
+from api.training.presets import expanded
 
 Document = dict[str, Any]
 
@@ -146,6 +147,7 @@ def define(body: Mapping[str, Any], *, limits: Limits = Limits()) -> Definition:
 
     Raises ``InvalidInput`` with a pointer to each field that has no meaning, ``LimitExceeded`` for too much.
     """
+    body = expanded(body)
     given = {name: value for name, value in body.items() if value is not None or name in ("data", "title", "split")}
     document: Document = {name: given.get(name, default) for name, default in DEFAULTS.items()}
     if not {"model", "data", "initializer", "parameters"} & given.keys():

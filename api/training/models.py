@@ -51,7 +51,7 @@ def built(model: Body, loss: Body, data: Data | None, limits: Limits) -> Built:
     kind = model.get("kind")
     if kind not in MODELS:
         given = "" if kind is None else near_miss(str(kind), MODELS)
-        there_are = "; there are " + ", ".join(MODELS)
+        there_are = "; there are " + ", ".join((*MODELS, "preset"))
         what = "a model needs its kind" if kind is None else f"there is no model {shown(kind)}"
         raise InvalidInput(what + (given or there_are), "/model/kind")
     row = MODELS[str(kind)]

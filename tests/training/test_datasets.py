@@ -21,6 +21,8 @@ FINGERPRINTS = {
     "moons": "0dbd24357920ac51",
     "circles": "3e8d8f4dde5bd812",
     "spirals": "53758ae27b7ad61d",
+    "memory": "a7fec168d1876893",
+    "rises": "18951602bdf08fd3",
     "iris": "0a824ef8111dfb22",
     "digits": "696fec9d20028551",
 }
