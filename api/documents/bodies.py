@@ -26,6 +26,7 @@ from api.engine.optimizers import DIALECTS, OPTIMIZERS
 from api.engine.schedules import EVERY, SCHEDULES
 from api.engine.wording import shown
 from api.training.models import MODELS
+from api.training.networks import ACTIVATIONS
 
 LARGEST_WHOLE = 2**53 - 1  # the largest integer that every JSON reader keeps
 
@@ -58,10 +59,11 @@ Numbers = Annotated[Any, PlainValidator(numbers), WithJsonSchema(NUMBERS_SCHEMA)
 Rows = Annotated[list[Any], WithJsonSchema({"type": "array", "items": {"type": "array", "items": {"type": "number"}}})]
 Phase = Literal["ready", "forward", "backward"]
 # The tables below know which kinds there are and say so better than a type could; the schema lists them.
-ModelKind = Annotated[str, Field(json_schema_extra={"enum": list(MODELS)})]
+ModelKind = Annotated[str, Field(json_schema_extra={"enum": [*MODELS, "preset"]})]
 LossKind = Annotated[str, Field(json_schema_extra={"enum": list(LOSSES)})]
 OptimizerKind = Annotated[str, Field(json_schema_extra={"enum": list(OPTIMIZERS)})]
 Dialect = Annotated[str, Field(json_schema_extra={"enum": list(DIALECTS)})]
+Activation = Annotated[str, Field(json_schema_extra={"enum": list(ACTIVATIONS)})]
 ScheduleKind = Annotated[str, Field(json_schema_extra={"enum": list(SCHEDULES)})]
 Every = Annotated[str, Field(json_schema_extra={"enum": list(EVERY.choices)})]
 InitializerKind = Annotated[str, Field(json_schema_extra={"enum": list(INITIALIZERS)})]
@@ -91,23 +93,47 @@ def _plain(value: Any) -> Any:
         return given(value)
     if isinstance(value, list) and value and isinstance(value[0], BaseModel):
         return [given(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
     return value
 
 
+class OneHotBody(Body):
+    """A column of whole numbers from 0, fed as one-hot vectors."""
+
+    one_hot: str
+    classes: Count | None = None
+    """How many classes there are; by default one more than the largest in the column."""
+
+
+class LayerBody(Body):
+    """A layer of a network."""
+
+    units: Count
+    activation: Activation | None = None
+    """By default identity."""
+
+
 class ModelBody(Body):
-    """What is trained: ``linear`` from the data's columns, or an ``expression`` written out."""
+    """What is trained: ``linear`` from the data's columns, an ``mlp`` of layers, or an ``expression`` written out."""
 
     kind: ModelKind | None = None
     source: str | None = None
     """Assignments, one a line or separated by semicolons: `yhat = w*x + b`, `L = (yhat - y)**2`."""
     shapes: dict[str, list[Whole]] | None = None
     """The shapes of parameters that are no scalars."""
-    placeholders: dict[str, list[str]] | None = None
-    """Columns that feed one placeholder together."""
+    placeholders: dict[str, list[str] | OneHotBody] | None = None
+    """Columns that feed one placeholder together, or one column of classes as one-hot."""
     outputs: list[str] | None = None
     """The names shown as outputs; by default those assigned in the loss's own formula."""
     loss: str | None = None
     """The name of the loss; by default the last one assigned."""
+    layers: list[LayerBody] | None = None
+    """Of a network, from the first hidden layer to the output."""
+    name: str | None = None
+    """Of a preset."""
+    scalars: bool | None = None
+    """Whether a network is written out neuron by neuron."""
 
 
 class DataBody(Body):
@@ -133,6 +159,8 @@ class LossBody(Body):
 
     kind: LossKind | None = None
     reduction: Literal["mean", "sum"] | None = None
+    delta: float | None = None
+    """Where Huber's loss becomes linear; by default 1."""
 
 
 class ClipBody(Body):
@@ -211,6 +239,7 @@ class InitializerBody(Body):
     high: float | None = None
     mean: float | None = None
     stddev: float | None = None
+    gain: float | None = None
 
 
 class SplitBody(Body):

@@ -15,26 +15,46 @@ from api.engine.rules import Dialect
 from api.engine.schedules import EVERY, SCHEDULES
 from api.training.datasets import DATASETS
 from api.training.models import MODELS
+from api.training.networks import ACTIVATIONS
+from api.training.presets import PRESETS
 
 
 def catalog() -> dict[str, Any]:
     """Model kinds, presets, datasets, operations, losses, optimisers, schedules and initialisers."""
     return {
         "models": [{"kind": row.kind, "fields": list(row.fields), "about": row.about} for row in MODELS.values()],
-        "presets": [],
+        "presets": [
+            {"name": row.name, "title": row.title, "body": dict(row.body), "source": row.source}
+            for row in PRESETS.values()
+        ],
         "datasets": [
-            {"name": row.name, "columns": list(row.columns), "targets": list(row.targets), "row_count": len(row.rows)}
+            {
+                "name": row.name,
+                "title": row.title,
+                "columns": list(row.columns),
+                "targets": list(row.targets),
+                "row_count": row.row_count,
+                "source": row.source,
+            }
             for row in DATASETS.values()
         ],
         "operations": [
-            {"name": row.name, "function": row.function, "arity": row.arity, "meaning": row.meaning}
+            {
+                "name": row.name,
+                "function": row.function,
+                "arity": row.arity,
+                "options": list(row.options),
+                "meaning": row.meaning,
+            }
             for row in OPERATIONS.values()
         ],
         "losses": [
             {
                 "kind": row.kind,
-                "formula": row.formula.format(yhat="yhat", y="y"),
+                "formula": row.formula.format(yhat="yhat", y="y", **{name: name for name in row.fields}),
                 "latex": row.latex,
+                "defaults": dict(row.fields),
+                "targets": row.targets,
                 "source": row.source,
             }
             for row in LOSSES.values()
@@ -48,6 +68,7 @@ def catalog() -> dict[str, Any]:
             }
             for row in OPTIMIZERS.values()
         ],
+        "activations": [{"name": name, "formula": formula.format(z="z")} for name, formula in ACTIVATIONS.items()],
         "clip": {name: rule_document(rule_of("sgd", "torch", clip=name))[:-1] for name in CLIPS},
         "schedules": [
             {

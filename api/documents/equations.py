@@ -11,15 +11,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from api.documents.graph import edge_partials, plan
 from api.documents.state import Stored
 from api.documents.tensors import tensor
 from api.documents.updates import explained
 from api.engine import terms
-from api.engine.explain import named_formula, named_partial, rows_indexed, with_numbers
-from api.engine.forward import Value
+from api.engine.explain import (
+    elementwise,
+    named_formula,
+    named_partial,
+    product,
+    rows_indexed,
+    upstream_of,
+    with_numbers,
+)
 from api.engine.graph import Graph, Node
+from api.engine.kernels import Value
 from api.engine.notation import LATEX, MATHML, TEXT, Script, exact, markup, rounded
+from api.engine.paths import Edge
 from api.engine.terms import Apply, Name, Number, Term, apply
 from api.training.session import Session
 
@@ -30,6 +41,8 @@ _ROWS = 6
 _WRITTEN = 3
 """Rows up to which MathML puts the numbers into the formula for each; of more, for the first two."""
 _PATHS = 6
+_SMALL = 36
+"""Numbers up to which a tensor is written out in MathML."""
 _COMMA = '<mo separator="true">,</mo>'
 
 
@@ -73,6 +86,8 @@ def _shown(rows: Sequence[Term] | Sequence[float]) -> int:
 def _mathml(line: Line) -> Document:
     symbolic = markup(MATHML.equation(MATHML.write(line.left), MATHML.write(line.right), line.assigned))
     substituted = value = None
+    if line.rows is None and line.value is not None:
+        value = markup(_tensor_markup(line.value))
     if line.rows is not None and line.value is not None:
         values = line.value if isinstance(line.value, list) else [line.value]
         plain = all(isinstance(row, Number) for row in line.rows)  # then these are the values: nothing to be put in
@@ -83,6 +98,22 @@ def _mathml(line: Line) -> Document:
         same = all(rounded(one) == exact(one) for one in values[:shown])
         value = markup(_listed(numbers, len(values), "=" if same else "≈"))
     return {"about": line.about, "symbolic": symbolic, "substituted": substituted, "value": value}
+
+
+def _tensor_markup(value: Any) -> str:
+    """A small tensor as a matrix, one line for each row; of a larger one its shape."""
+    array = np.asarray(value, dtype=np.float64)
+    same = all(rounded(one) == exact(one) for one in array.ravel().tolist()[:_SMALL])
+    relation = f"<mo>{'=' if same else '≈'}</mo>"
+    if array.size > _SMALL or array.ndim > 2:
+        return f"<mtext>of shape {' × '.join(map(str, array.shape))}</mtext>"
+    if array.size == 1:
+        return relation + MATHML.write(Number(float(array.ravel()[0])))
+    rows = np.atleast_2d(array).tolist()
+    cells = ("".join(f"<mtd>{MATHML.write(Number(one))}</mtd>" for one in row) for row in rows)
+    return (
+        f"{relation}<mrow><mo>[</mo><mtable>{''.join(f'<mtr>{row}</mtr>' for row in cells)}</mtable><mo>]</mo></mrow>"
+    )
 
 
 def _listed(items: list[str], count: int, relation: str) -> str:
@@ -120,7 +151,9 @@ def _values(session: Session) -> list[Line]:
             continue
         value = None if session.values is None else session.values[node.index]
         count = len(session.batch_rows) if node.batched else 1
-        if node.index == graph.loss and graph.rows is not None:
+        if not graph.scalar:
+            lines.append(Line(f"values.{node.id}", Name(node.id), named_formula(graph, node) or formula, None, value))
+        elif node.index == graph.loss and graph.rows is not None:
             lines.append(_loss_line(session, node, formula, value))
         else:
             lines.append(Line(f"values.{node.id}", Name(node.id), formula, _per_row(session, formula, count), value))
@@ -166,6 +199,10 @@ def _partials(session: Session) -> list[Line]:
         if formula is None:
             continue
         symbol = _partial(target.id, source.id)
+        if not graph.scalar:
+            if value is not None:  # else the gradients' products say it
+                lines.append(Line(f"partials.{target.id}/{source.id}", symbol, formula, None, value))
+            continue
         count = len(value) if isinstance(value, list) else 1
         if len(session.batch_rows) == 1 and isinstance(formula, Apply):
             formula = _without_n(formula)
@@ -197,6 +234,9 @@ def _gradients(session: Session) -> list[Line]:
         if not edges:
             lines.append(Line(f"gradients.{name}", _partial(loss, name), Number(0.0), [Number(0.0)], value))
             continue
+        if not graph.scalar:
+            lines.append(Line(f"gradients.{name}", _partial(loss, name), _carried(graph, edges, name), None, value))
+            continue
         symbols, shares = [], []
         for edge in edges[:_PATHS]:
             target = graph.nodes[edge.target]
@@ -205,9 +245,25 @@ def _gradients(session: Session) -> list[Line]:
             symbols.append(_product_symbol(graph, loss, target, name, isinstance(local, list) and _many(local)))
             shares += _products(outer, local, target.index == graph.loss)
         whole = len(edges) <= _PATHS and len(shares) <= 2 * _ROWS
-        rows = [_total(shares)] if whole else [Number(value)]
+        rows = [_total(shares)] if whole else [Number(float(value))]
         lines.append(Line(f"gradients.{name}", _partial(loss, name), _total(symbols), rows, value))
     return lines
+
+
+def _carried(graph: Graph, edges: Sequence[Edge], name: str) -> Term:
+    """A tensor's gradient: the vector-Jacobian products of all that it feeds."""
+    loss, source = graph.nodes[graph.loss].id, graph.nodes[graph.index[name]]
+    shares: list[Term] = []
+    for edge in edges:
+        target = graph.nodes[edge.target]
+        whole = graph.formulas[target.id]
+        carried = None
+        if whole is not None:
+            carried = product(whole, name, upstream_of(graph, target))
+        if carried is not None and target.batched and not source.batched and elementwise(whole or carried, name):
+            carried = apply("sum_rows", rows_indexed(graph, carried, "i"))
+        shares.append(carried or _partial(loss, name))
+    return _total(shares)
 
 
 def _many(value: list[float]) -> bool:
@@ -250,8 +306,7 @@ def _updated(session: Session) -> list[Line]:
     graph, lines = session.definition.graph, []
     loss = graph.nodes[graph.loss].id
     for name in update.before:
-        lines += [
-            Line(f"updated.{name}", one.left, one.right, [one.substituted], one.value, assigned=True)
-            for one in explained(update, name, loss)
-        ]
+        for one in explained(update, name, loss):
+            numbers = None if one.substituted is None else [one.substituted]
+            lines.append(Line(f"updated.{name}", one.left, one.right, numbers, one.value, assigned=True))
     return lines

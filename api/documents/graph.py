@@ -8,10 +8,9 @@ from typing import Any
 
 from api.documents.tensors import tensor
 from api.engine import paths
-from api.engine.backward import added, partial
 from api.engine.explain import named_formula, named_partial, operation_formula, operation_partial
-from api.engine.forward import Value
 from api.engine.graph import Graph, Node
+from api.engine.kernels import Value, kernels
 from api.engine.notation import LATEX, TEXT
 from api.engine.paths import Edge
 from api.engine.terms import Apply, Name, Term
@@ -77,12 +76,12 @@ def graph_document(session: Session, detail: str, longest: float, partials: Part
     made = plan(graph, detail)
     values = session.values
     gradients = session.computed.of if session.computed else None
-    given: dict[str, Value] = {**session.inputs, **session.parameters}  # type: ignore[dict-item]
+    given: dict[str, Value] = {**session.inputs, **session.parameters}
     nodes = []
     for node, about in zip(made.nodes, made.about_nodes, strict=True):
         value = values[node.index] if values is not None else given.get(node.id, node.constant if not node.op else None)
         gradient = None if gradients is None else gradients.get(node.index, _zero(node, session))
-        shape = [len(session.batch_rows)] if node.batched else []
+        shape = [len(session.batch_rows)] * node.batched + list(node.shape)
         nodes.append({**about, "shape": shape, "value": tensor(value, longest), "gradient": tensor(gradient, longest)})
     edges = []
     for edge, about in zip(made.edges, made.about_edges, strict=True):
@@ -97,7 +96,7 @@ def graph_document(session: Session, detail: str, longest: float, partials: Part
 
 
 def _zero(node: Node, session: Session) -> Value:
-    return [0.0] * len(session.batch_rows) if node.batched else 0.0
+    return kernels(session.definition.graph).zero(node, len(session.batch_rows))
 
 
 def edge_partials(session: Session, detail: str) -> Partials | None:
@@ -105,15 +104,7 @@ def edge_partials(session: Session, detail: str) -> Partials | None:
     if session.computed is None or session.values is None:
         return None
     graph, values = session.definition.graph, session.values
-    if detail == "named":
-        return paths.named_partials(graph, values)
-    result: Partials = {}
-    for edge in plan(graph, detail).edges:
-        for user, place in edge.uses:
-            share = partial(graph.nodes[user], place, values)
-            known = result.get((edge.source, edge.target))
-            result[edge.source, edge.target] = share if known is None else added(known, share)
-    return result
+    return paths.named_partials(graph, values) if detail == "named" else paths.operation_partials(graph, values)
 
 
 def _contribution(session: Session, edge: Edge) -> Value | None:
@@ -125,7 +116,7 @@ def _contribution(session: Session, edge: Edge) -> Value | None:
         return _zero(session.definition.graph.nodes[edge.source], session)
     result = shares[0]
     for share in shares[1:]:
-        result = added(result, share)
+        result = kernels(session.definition.graph).added(result, share)
     return result
 
 
@@ -138,12 +129,12 @@ def chain_rule(session: Session, partials: Partials | None) -> Document | None:
         return None
     graph = session.definition.graph
     routes, counts = _routes(graph)
-    listed = _listed(routes, partials)
+    listed = _listed(graph, routes, partials)
     document: Document = {}
     for name, gradient in (session.gradients or {}).items():
         found = routes.get(name, ()) if listed else ()
         document[name] = {
-            "gradient": gradient,
+            "gradient": tensor(gradient),
             "path_count": counts[name],
             "paths": [_path(graph, path, partials) for path in found],
         }
@@ -161,20 +152,20 @@ def _routes(graph: Graph) -> tuple[dict[str, list[tuple[int, ...]]], dict[str, i
     return {name: paths.paths_from(edges, graph.loss, graph.index[name]) for name in graph.parameters}, counts
 
 
-def _listed(routes: dict[str, list[tuple[int, ...]]], partials: Partials) -> bool:
+def _listed(graph: Graph, routes: dict[str, list[tuple[int, ...]]], partials: Partials) -> bool:
     total = 0
     for found in routes.values():
         for path in found:
-            total += sum(_size(partials[source, target]) for target, source in pairwise(path))
+            total += sum(kernels(graph).size(partials[source, target]) for target, source in pairwise(path))
             if total > LISTED:
                 return False
     return True
 
 
-def _size(value: Value) -> int:
-    return len(value) if isinstance(value, list) else 1
-
-
 def _path(graph: Graph, path: tuple[int, ...], partials: Partials) -> Document:
     factors = [partials[source, target] for target, source in pairwise(path)]
-    return {"nodes": [graph.nodes[index].id for index in path], "partials": factors, "product": paths.product(factors)}
+    return {
+        "nodes": [graph.nodes[index].id for index in path],
+        "partials": [tensor(factor) for factor in factors],
+        "product": tensor(paths.product(graph, factors, path[-1])),
+    }

@@ -85,8 +85,9 @@ class Path(Document):
     """One way from the loss to a parameter, with the partial of each edge."""
 
     nodes: list[str]
-    partials: list[Tensor]
-    product: Tensor
+    partials: list[Tensor | None]
+    product: Tensor | None
+    """Null where a partial is not elementwise."""
 
 
 class ChainRule(Document):
@@ -103,7 +104,8 @@ class Term(Document):
     symbol: str
     latex: str
     formula: str
-    substituted: str
+    substituted: str | None
+    """Null for tensors, whose numbers fill no line."""
     value: Tensor
 
 
@@ -188,6 +190,7 @@ class State(Document):
     definition: dict[str, Any]
     inputs: dict[str, Tensor]
     parameters: dict[str, Tensor]
+    parameter_count: int
     outputs: dict[str, Tensor] | None
     loss: float | NonFinite | None
     gradients: dict[str, Tensor] | None

@@ -77,15 +77,16 @@ def state(
         "batch_rows": list(session.batch_rows),
         "definition": definition.document | {"data": definition.data.summary if definition.data else None},
         "inputs": {name: tensor(value, long) for name, value in session.inputs.items()},
-        "parameters": dict(session.parameters),
+        "parameters": {name: tensor(value, long) for name, value in session.parameters.items()},
+        "parameter_count": definition.parameter_count,
         "outputs": _outputs(session, long),
         "loss": session.loss,
-        "gradients": session.gradients,
+        "gradients": _tensors(session.gradients, long),
         "graph": graph_document(session, detail, short, partials),
         "chain_rule": chain_rule(session, named),
         "learning_rate": session.learning_rate,
-        "optimizer": _optimizer(session),
-        "last_update": last_update(session),
+        "optimizer": _optimizer(session, long),
+        "last_update": last_update(session, short),
         "warnings": [*warnings(session, base), *notices],
         "parent": None if stored.parent is None else {"read": stored.parent[0], "revision": stored.parent[1]},
         "share": None if stored.read_only or stored.read_id is None else {"read": stored.read_id},
@@ -97,10 +98,14 @@ def state(
     return document
 
 
-def _optimizer(session: Session) -> Document:
+def _optimizer(session: Session, longest: float) -> Document:
     """The optimiser with its slots; its learning rate is the base rate, null where the rule has none."""
-    slots = {slot: dict(values) for slot, values in session.slots.items()}
+    slots = {slot: _tensors(values, longest) for slot, values in session.slots.items()}
     return {"learning_rate": None} | session.definition.optimizer | {"slots": slots}
+
+
+def _tensors(values: Mapping[str, Any] | None, longest: float) -> Document | None:
+    return None if values is None else {name: tensor(value, longest) for name, value in values.items()}
 
 
 def _outputs(session: Session, longest: float) -> Document | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 SHORT = 64
 """Elements up to which an array is written out in a graph and in the last update."""
 LONG = 4096
@@ -12,14 +14,21 @@ LONG = 4096
 
 
 def tensor(value: Any, longest: float = LONG) -> Any:
-    """``value`` as the document shows it: itself, or its summary if it has more than ``longest`` elements."""
+    """``value`` as the document shows it: a number or nested list, or its summary if it has more than ``longest``
+    elements."""
+    shape = [len(value)] if isinstance(value, list) else []
+    if isinstance(value, np.ndarray):
+        shape = list(value.shape)
+        if value.size <= longest:
+            return value.tolist()
+        value = value.ravel().tolist()
     if not isinstance(value, list) or len(value) <= longest:
         return value
     finite = [one for one in value if math.isfinite(one)]
     poisoned = len(finite) < len(value)
     return {
         "summary": True,
-        "shape": [len(value)],
+        "shape": shape,
         "min": math.nan if any(one != one for one in value) else min(value),
         "max": math.nan if any(one != one for one in value) else max(value),
         "mean": sum(value) / len(value) if poisoned else _mean(finite),

@@ -9,10 +9,13 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from api.documents.tensors import SHORT, tensor
 from api.engine.descent import LETTERS
 from api.engine.explain import with_numbers
 from api.engine.notation import LATEX, TEXT
-from api.engine.rules import Line, Rule
+from api.engine.rules import Line, Rule, Value
 from api.engine.terms import Apply, Name, Number, Term, apply, names, substitute
 from api.training.session import Session, Update
 
@@ -22,23 +25,24 @@ _WRITTEN_OUT = 8
 
 
 class Explained(NamedTuple):
-    """One line: ``left`` takes the value of ``right``."""
+    """One line: ``left`` takes the value of ``right``, which is ``substituted`` in numbers, or None with tensors."""
 
     symbol: str
     left: Term
     right: Term
-    substituted: Term
-    value: float
+    substituted: Term | None
+    value: Value
 
 
-def last_update(session: Session) -> Document | None:
-    """The last step taken, every term of the optimiser's rule with its numbers; None before the first."""
+def last_update(session: Session, longest: float = SHORT) -> Document | None:
+    """The last step taken, every term of the optimiser's rule with its numbers; None before the first. Arrays of more
+    than ``longest`` elements are summaries."""
     graph = session.definition.graph
-    return None if session.last_update is None else _told(session.last_update, graph.nodes[graph.loss].id)
+    return None if session.last_update is None else _told(session.last_update, graph.nodes[graph.loss].id, longest)
 
 
 @lru_cache(maxsize=1024)
-def _told(update: Update, loss: str) -> Document:
+def _told(update: Update, loss: str, longest: float) -> Document:
     """Writing the terms out takes as long as the rest of a state, and three states in a row show the same: not to be
     changed by whoever gets it."""
     position = update.position
@@ -50,23 +54,23 @@ def _told(update: Update, loss: str) -> Document:
         "learning_rate": update.learning_rate,
         "parameters": {
             name: {
-                "before": before,
-                "gradient": update.gradients[name],
-                "after": update.after[name],
-                "terms": [_term(line) for line in explained(update, name, loss)],
+                "before": tensor(before, longest),
+                "gradient": tensor(update.gradients[name], longest),
+                "after": tensor(update.after[name], longest),
+                "terms": [_term(line, longest) for line in explained(update, name, loss)],
             }
             for name, before in update.before.items()
         },
     }
 
 
-def _term(line: Explained) -> Document:
+def _term(line: Explained, longest: float) -> Document:
     return {
         "symbol": line.symbol,
         "latex": LATEX.write(line.right),
         "formula": TEXT.write(line.right),
-        "substituted": TEXT.write(line.substituted),
-        "value": line.value,
+        "substituted": None if line.substituted is None else TEXT.write(line.substituted),
+        "value": tensor(line.value, longest),
     }
 
 
@@ -74,30 +78,38 @@ def explained(update: Update, name: str, loss: str) -> Iterator[Explained]:
     """Each line of the rule for the parameter ``name``; ``loss`` is what the loss is called."""
     slots = {slot: values[name] for slot, values in update.slots.items()}
     known = {**update.fields, **slots, "w": update.before[name], "g": update.gradients[name]}
-    symbolic = _symbolic(update.rule, name, loss, tuple(update.before))
+    numbers_only = not any(map(np.ndim, update.before.values()))
+    symbolic = _symbolic(update.rule, name, loss, tuple(update.before) if numbers_only else ())
     for place, (line, value) in enumerate(zip(update.rule.lines, update.terms[name], strict=True)):
         symbol, left, right = symbolic[place]
         if line.together:
             numbers = _everywhere(update, line, place)
-            substituted = _at(name, loss, numbers) if line.together == "gradient" else _norm(numbers)
+            at = line.together == "gradient"
+            substituted = None if numbers is None else _at(name, loss, numbers) if at else _norm(numbers)
         else:
-            substituted = with_numbers(line.tree, known)
+            substituted = _with_numbers(line.tree, known)
         yield Explained(symbol, left, right, substituted, value)
         known[line.symbol] = value
 
 
-def _everywhere(update: Update, line: Line, place: int) -> list[Term]:
+def _with_numbers(tree: Term, known: Mapping[str, Value]) -> Term | None:
+    values = {name: known[name] for name in names(tree)}
+    if any(np.ndim(value) for value in values.values()):
+        return None
+    return with_numbers(tree, {name: float(value) for name, value in values.items()})
+
+
+def _everywhere(update: Update, line: Line, place: int) -> list[Term] | None:
     """What a line that looks at all parameters finds there: the last value before it of the symbol that it names."""
     (wanted,) = names(line.tree)
     assigned = [earlier for earlier in range(place) if update.rule.lines[earlier].symbol == wanted]
-    if not assigned:
-        return [Number(value) for value in update.gradients.values()]
-    return [Number(values[assigned[-1]]) for values in update.terms.values()]
+    found = [values[assigned[-1]] for values in update.terms.values()] if assigned else [*update.gradients.values()]
+    return None if any(map(np.ndim, found)) else [Number(float(value)) for value in found]
 
 
 @lru_cache(maxsize=4096)
 def _symbolic(rule: Rule, name: str, loss: str, every: tuple[str, ...]) -> list[tuple[str, Term, Term]]:
-    """Each line's symbol, left and right side for one parameter."""
+    """Each line's symbol, left and right side for one parameter; ``every`` are all, where they are single numbers."""
     letters: dict[str, Term] = {one: Name(one, letter=letter) for one, letter in LETTERS.items()}
     names_here: dict[str, Term] = {**letters, "w": Name(name), "g": _slope(loss, name)}
     found = []
@@ -139,7 +151,7 @@ def _at(name: str, loss: str, place: list[Term]) -> Term:
 
 
 def _norm(gradients: list[Term]) -> Term:
-    if len(gradients) > _WRITTEN_OUT:
+    if not 0 < len(gradients) <= _WRITTEN_OUT:
         return apply("norm", Name("gradients"))
     total = apply("square", gradients[0])
     for gradient in gradients[1:]:

@@ -3,35 +3,42 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 
+import numpy as np
+
 from api.engine import terms
 from api.engine.errors import InvalidInput, LimitExceeded
-from api.engine.expression import Assignment, Instruction, parse
+from api.engine.expression import Assignment, Instruction, Static, parse
 from api.engine.graph import Graph, Node, Role
-from api.engine.ops import FORWARD
-from api.engine.terms import Name, Number, Term, apply
+from api.engine.ops import ELEMENTWISE, FORWARD
+from api.engine.tensor_ops import TENSOR, Shape
+from api.engine.terms import Apply, Name, Number, Term
+from api.engine.wording import pointer_part
 
 REDUCTIONS = ("mean", "sum")
 
 
 def build(
     source: str,
-    columns: Collection[str],
+    placeholders: Mapping[str, Shape] | Collection[str],
     *,
+    shapes: Mapping[str, Shape] | None = None,
     outputs: Sequence[str] | None = None,
     loss: str | None = None,
     reduction: str = "mean",
     max_nodes: int = 20_000,
 ) -> Graph:
-    """The graph of ``source``, in which the names in ``columns`` are placeholders.
+    """The graph of ``source``, in which the names in ``placeholders`` are fed from the data.
 
+    ``placeholders`` and, for parameters, ``shapes`` give shapes of one example; without one a name is a number.
     ``loss`` defaults to the last name assigned, ``outputs`` to the assigned names in the loss's own formula.
     Raises ``FormulaError`` or ``InvalidInput`` with a pointer below ``/model``.
     """
-    assignments = _in_order(parse(source, max_nodes), columns)
+    fed = dict(placeholders) if isinstance(placeholders, Mapping) else dict.fromkeys(placeholders, ())
+    assignments = _in_order(parse(source, max_nodes), fed)
     assigned = {assignment.name: assignment for assignment in assignments}
     if loss is None:
         loss = max(assignments, key=lambda one: (one.token.line, one.token.column)).name
@@ -40,11 +47,14 @@ def build(
         own = [step.text for step in assigned[loss].code if step.kind == "name" and step.text in assigned]
         outputs = list(dict.fromkeys(own))
     _must_be_assigned(outputs, assigned, "/model/outputs")
-    builder = _Builder(columns, loss, reduction, max_nodes)
+    builder = _Builder(fed, shapes or {}, loss, reduction, max_nodes)
     for assignment in assignments:
         builder.assign(assignment)
-    _must_be_used(assignments, {loss, *outputs})
     names = builder.names
+    for name in shapes or {}:
+        if name not in names or builder.nodes[names[name]].role is not Role.PARAMETER:
+            raise InvalidInput(f"{name[:40]} is no parameter of the formula", f"/model/shapes/{pointer_part(name)}")
+    _must_be_used(assignments, {loss, *outputs})
     return Graph(
         tuple(builder.nodes), names[loss], builder.rows, tuple(outputs), builder.formulas, builder.texts, reduction
     )
@@ -113,8 +123,11 @@ _Entry = tuple[int | float, Term | None]
 class _Builder:
     """A stack machine over postfix code that leaves nodes behind."""
 
-    def __init__(self, columns: Collection[str], loss: str, reduction: str, max_nodes: int) -> None:
-        self.columns = columns
+    def __init__(
+        self, fed: Mapping[str, Shape], shapes: Mapping[str, Shape], loss: str, reduction: str, max_nodes: int
+    ) -> None:
+        self.fed = fed
+        self.shapes = shapes
         self.loss = loss
         self.reduction = reduction
         self.max_nodes = max_nodes
@@ -133,6 +146,11 @@ class _Builder:
         value, formula = stack.pop()
         last = self._named_result(assignment, value, first)
         if assignment.name == self.loss:
+            if self.nodes[last].shape:
+                shape = list(self.nodes[last].shape)
+                raise assignment.token.error(
+                    f"the loss has shape {shape} for each example; make it one number with sum or mean"
+                )
             last = self._reduce(assignment.name, last)
         plain = Role.MODEL if self.nodes[last].op else Role.CONSTANT
         role = Role.LOSS if assignment.name == self.loss else plain
@@ -157,9 +175,10 @@ class _Builder:
 
     def _quantity(self, step: Instruction) -> int:
         if step.text not in self.names:
-            placeholder = step.text in self.columns
+            placeholder = step.text in self.fed
             role = Role.PLACEHOLDER if placeholder else Role.PARAMETER
-            self.names[step.text] = self._add(Node(0, step.text, role, batched=placeholder), step)
+            shape = (self.fed if placeholder else self.shapes).get(step.text, ())
+            self.names[step.text] = self._add(Node(0, step.text, role, batched=placeholder, shape=shape), step)
         return self.names[step.text]
 
     def _apply(self, step: Instruction, arguments: list[_Entry]) -> _Entry:
@@ -172,23 +191,52 @@ class _Builder:
             if exponent == 2:
                 operation, exponent = "square", None
             arguments, formulas = arguments[:1], formulas[:1]
+        static = step.static
+        if operation == "reshape":
+            arguments, static = arguments[:1], self._sizes(step, arguments[1:])
+            formulas = formulas[:1]
         values = [value for value, _ in arguments]
         constants = [value for value in values if isinstance(value, float)]
-        formula = self._formula(operation, formulas, exponent)
-        if len(constants) == len(values):
+        formula = self._formula(operation, formulas, exponent, static)
+        if len(constants) == len(values) and operation in ELEMENTWISE:
             return self._fold(step, operation, constants, exponent), formula
         operands = tuple(self._place(value, step) for value in values)
         batched = any(self.nodes[operand].batched for operand in operands)
-        return self._add(Node(0, "", Role.OPERATION, operation, operands, exponent, batched), step), formula
+        shape = self._shape(step, operation, operands, static)
+        node = Node(0, "", Role.OPERATION, operation, operands, exponent, batched, shape, static)
+        return self._add(node, step), formula
+
+    def _shape(self, step: Instruction, operation: str, operands: Sequence[int], static: Static) -> Shape:
+        shapes = [self.nodes[operand].shape for operand in operands]
+        if operation in TENSOR:
+            try:
+                return TENSOR[operation].shape(shapes, static)
+            except ValueError as error:
+                raise step.token.error(str(error)) from None
+        try:
+            return tuple(int(size) for size in np.broadcast_shapes(*shapes))
+        except ValueError:
+            listed = " and ".join(str(list(shape)) for shape in shapes)
+            raise step.token.error(f"shapes {listed} do not fit each other") from None
 
     @staticmethod
-    def _formula(operation: str, formulas: list[Term | None], exponent: float | None) -> Term | None:
+    def _sizes(step: Instruction, arguments: list[_Entry]) -> Static:
+        """The new shape of a reshape, from its constant arguments."""
+        sizes = [value for value, _ in arguments]
+        if not sizes or not all(isinstance(size, float) and size == int(size) for size in sizes):
+            raise step.token.error("reshape needs its new shape in constant integers, as in reshape(x, 2, 3)")
+        return tuple(("size", int(size)) for size in sizes)
+
+    @staticmethod
+    def _formula(
+        operation: str, formulas: list[Term | None], exponent: float | None, static: Static = ()
+    ) -> Term | None:
         known = [formula for formula in formulas if formula is not None]
         if len(known) < len(formulas) or sum(formula.size for formula in known) >= terms.LONGEST:
             return None
         if operation == "negative" and isinstance(known[0], Number):
             return Number(-known[0].value)
-        return apply(operation, *known, exponent=exponent)
+        return Apply(operation, tuple(known), exponent, static)
 
     @staticmethod
     def _fold(step: Instruction, operation: str, constants: list[float], exponent: float | None) -> float:
@@ -209,8 +257,9 @@ class _Builder:
         if isinstance(value, float):
             return self._add(Node(0, "", Role.CONSTANT, constant=value), step)
         if value < first or self.nodes[value].op is None:
-            batched = self.nodes[value].batched
-            return self._add(Node(0, "", Role.OPERATION, "identity", (value,), None, batched), step)
+            source = self.nodes[value]
+            copy = Node(0, "", Role.OPERATION, "identity", (value,), None, source.batched, source.shape)
+            return self._add(copy, step)
         return value
 
     def _reduce(self, name: str, last: int) -> int:

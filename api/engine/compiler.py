@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from api.engine.graph import Graph, Node, Role
-from api.engine.ops import OPERATIONS
+from api.engine.ops import ELEMENTWISE
 from api.engine.rules import SPACE, Rule
 from api.engine.updates import carried, is_word, update_lines
 
@@ -118,14 +118,14 @@ class _Writer:
 
         for node in self.active:
             letters = dict(zip("ab", (f"v{operand}" for operand in node.operands), strict=False))
-            if node.op not in OPERATIONS:
+            if node.op not in ELEMENTWISE:
                 uses[f"v{node.operands[0]}"] = uses.get(f"v{node.operands[0]}", 0) + 1
                 continue
-            count(OPERATIONS[node.op].forward, letters)
+            count(ELEMENTWISE[node.op].forward, letters)
             for place, operand in enumerate(node.operands):
                 if operand in self.trained:
                     uses[f"g{node.index}"] = uses.get(f"g{node.index}", 0) + 1
-                    count(OPERATIONS[node.op].partials[place], letters | {"y": f"v{node.index}"})
+                    count(ELEMENTWISE[node.op].partials[place], letters | {"y": f"v{node.index}"})
         return uses
 
     # the function
@@ -206,12 +206,12 @@ class _Writer:
 
     def _forward(self, node: Node, row: str | None) -> None:
         suffix = f"_{row}" if node.batched else ""
-        text = f"({self._text(OPERATIONS[str(node.op)].forward, node, row)})"
+        text = f"({self._text(ELEMENTWISE[str(node.op)].forward, node, row)})"
         self._define(f"v{node.index}{suffix}", text, self.uses.get(f"v{node.index}", 0))
 
     def _share(self, node: Node, place: int, gradient: str, row: str | None) -> str:
         """∂L/∂node · ∂node/∂operand, without factors of one."""
-        factor = self._text(OPERATIONS[str(node.op)].partials[place], node, row)
+        factor = self._text(ELEMENTWISE[str(node.op)].partials[place], node, row)
         if factor == "1.0":
             return gradient
         if factor == "-1.0":

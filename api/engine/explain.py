@@ -8,8 +8,9 @@ from functools import lru_cache
 
 from api.engine import terms
 from api.engine.graph import Graph, Node, Role
-from api.engine.ops import OPERATIONS, RULES
-from api.engine.terms import Name, Number, Term, apply, differentiate
+from api.engine.ops import ELEMENTWISE, RULES
+from api.engine.tensor_ops import TENSOR
+from api.engine.terms import Apply, Name, Number, Term, apply, differentiate
 
 BUILT_IN = {"mean_rows": "mean over the batch's rows", "sum_rows": "sum over the batch's rows"}
 
@@ -65,7 +66,7 @@ def operation_formula(graph: Graph, node: Node) -> Term | None:
     if node.op is None:
         return None
     operands = [_operand(graph.nodes[operand]) for operand in node.operands]
-    return apply(node.op, *operands, exponent=node.constant if node.op == "power" else None)
+    return Apply(node.op, tuple(operands), node.constant if node.op == "power" else None, node.static)
 
 
 def _operand(node: Node) -> Term:
@@ -77,6 +78,9 @@ def named_partial(graph: Graph, source: Node, target: Node) -> Term | None:
     formula = graph.formulas[target.id]
     if formula is None:
         return None
+    if not elementwise(formula, source.id):
+        return product(formula, source.id, upstream_of(graph, target))
+    formula = without_sums(formula, source.id)
     partial = differentiate(formula, source.id, RULES, Name(target.id) if target.role is not Role.LOSS else None)
     if target.role is Role.LOSS and graph.rows is not None and graph.reduction == "mean":
         partial = partial / Name("n")
@@ -87,13 +91,68 @@ def operation_partial(graph: Graph, source: Node, target: Node) -> Term:
     """∂target/∂source of one primitive operation, in the names of its operands."""
     if target.op in BUILT_IN:
         return Number(1.0) / Name("n") if target.op == "mean_rows" else Number(1.0)
+    if target.op in TENSOR:
+        formula = operation_formula(graph, target)
+        assert formula is not None
+        return product(formula, source.id, upstream_of(graph, target)) or Number(0.0)
     result: Term = Number(0.0)
     operands = [_operand(graph.nodes[operand]) for operand in target.operands]
     static = (target.constant,) if target.op == "power" else ()
     for place, operand in enumerate(target.operands):
         if operand == source.index:
-            result = result + OPERATIONS[str(target.op)].derivatives[place](Name(target.id), *operands, *static)
+            result = result + ELEMENTWISE[str(target.op)].derivatives[place](Name(target.id), *operands, *static)
     return result
+
+
+LINEAR = ("sum", "mean")
+"""Reductions whose partial is one number for each element of what they add up."""
+
+
+def elementwise(formula: Term, name: str) -> bool:
+    """Whether ∂formula/∂name is one number for each element: no product of matrices and the like on the way."""
+    if not isinstance(formula, Apply) or name not in terms.names(formula):
+        return True
+    if formula.operation in TENSOR and formula.operation not in LINEAR:
+        return False
+    return all(elementwise(argument, name) for argument in formula.arguments)
+
+
+def without_sums(formula: Term, name: str) -> Term:
+    """``formula`` as seen from one element of ``name``: a sum over elements is the element, a mean its
+    share, 1/m."""
+    if not isinstance(formula, Apply) or name not in terms.names(formula):
+        return formula
+    inside = [without_sums(argument, name) for argument in formula.arguments]
+    if formula.operation in LINEAR:
+        return inside[0] if formula.operation == "sum" else inside[0] / Name("m")
+    return Apply(formula.operation, tuple(inside), formula.exponent, formula.static)
+
+
+def upstream_of(graph: Graph, target: Node) -> Term:
+    """What a vector-Jacobian product starts from: ∂L/∂target, or of the loss itself one row's share."""
+    if target.index == graph.loss:
+        return Number(1.0) / Name("n") if graph.rows is not None and graph.reduction == "mean" else Number(1.0)
+    return Apply("partial", (Name(graph.nodes[graph.loss].id), Name(target.id)))
+
+
+def product(formula: Term, name: str, upstream: Term) -> Term | None:
+    """The vector-Jacobian product: ``upstream``, the gradient of ``formula``, carried back to ``name``."""
+    if isinstance(formula, Name):
+        return upstream if formula.name == name else None
+    if not isinstance(formula, Apply):
+        return None
+    if formula.operation in TENSOR:
+        shares = TENSOR[formula.operation].cotangent(upstream, formula, *formula.arguments)
+    else:
+        static = () if formula.exponent is None else (formula.exponent,)
+        rules = RULES[formula.operation]
+        shares = tuple(upstream * rule(formula, *formula.arguments, *static) for rule in rules)
+    found = [product(inner, name, share) for inner, share in zip(formula.arguments, shares, strict=True)]
+    known = [share for share in found if share is not None]
+    total = known[0] if known else None
+    for share in known[1:]:
+        total = share if total is None else total + share
+    return total
 
 
 def rows_indexed(graph: Graph, formula: Term, row: str) -> Term:

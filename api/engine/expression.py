@@ -2,9 +2,10 @@
 
     source      = { assignment } separated by newlines or ";"; "#" starts a comment; in brackets a newline is a space
     assignment  = name "=" formula
-    formula     = number | name | formula op formula | ("-" | "+") formula | function "(" formula { "," formula } ")"
-                | "(" formula ")"
-    op          = "+" | "-" | "*" | "/" | "**"        precedence and associativity as in Python and on paper
+    formula     = number | name | formula op formula | ("-" | "+") formula | "(" formula ")" | formula "[" index "]"
+                | function "(" formula { "," formula } { "," option "=" integer } ")"
+    op          = "+" | "-" | "*" | "/" | "@" | "**"        precedence and associativity as in Python and on paper
+    index       = item { "," item }        item = integer | [ integer ] ":" [ integer ]
 
 The usual way, ``ast.parse``, is not taken: its depth ends where the interpreter's stack does, it folds look-alike
 letters into ASCII, and Python's keywords would be reserved (``lambda`` is a fine name for a penalty). Operators wait on
@@ -19,23 +20,28 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from api.engine.errors import FormulaError, LimitExceeded
-from api.engine.ops import FUNCTIONS, LATER, OPERATIONS
+from api.engine.ops import FUNCTIONS, OPERATIONS
 
 _TOKEN = re.compile(
     r"(?P<space>[ \t\r]+|#[^\n]*)"
     r"|(?P<end>[\n;])"
     r"|(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
     r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
-    r"|(?P<sign>\*\*|[-+*/=(),])",
+    r"|(?P<sign>\*\*|[-+*/@=(),\[\]:])",
     re.ASCII,
 )
-_BINARY = {"+": ("add", 1), "-": ("subtract", 1), "*": ("multiply", 2), "/": ("divide", 2), "**": ("power", 4)}
+_BINARY = {
+    "+": ("add", 1),
+    "-": ("subtract", 1),
+    "*": ("multiply", 2),
+    "/": ("divide", 2),
+    "@": ("matmul", 2),
+    "**": ("power", 4),
+}
 _UNARY_PRECEDENCE = 3
 _HINTS = {
     "^": "a power is written **",
     ".": "quantities have no attributes",
-    "[": "indexing is not available",
-    "@": "the matrix product is not available",
     "×": "multiplication is written *",
     "·": "multiplication is written *",
     "−": "the minus sign is the hyphen -",
@@ -56,6 +62,10 @@ class Token(NamedTuple):
         return FormulaError(reason, self.line, self.column)
 
 
+Static = tuple[tuple[str, int | None], ...]
+"""An operation's constant options: ``(("axis", 0),)``, or the items of an index."""
+
+
 class Instruction(NamedTuple):
     """One postfix step: push a ``number`` or a ``name``, or ``apply`` an operation to the last ``arity`` values."""
 
@@ -63,6 +73,7 @@ class Instruction(NamedTuple):
     text: str
     arity: int
     token: Token
+    static: Static = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +118,15 @@ def _tokens(source: str) -> Iterator[tuple[Token, int]]:
             line, line_start = line + 1, at
 
 
+def _integer(tokens: list[Token], before: Token) -> tuple[int, int]:
+    """A constant integer at the head of ``tokens`` and how many tokens it took."""
+    negative = bool(tokens) and tokens[0].text == "-"
+    digits = tokens[1:2] if negative else tokens[:1]
+    if not digits or not digits[0].text.isdigit() or len(digits[0].text) > 9:
+        raise (digits or [before])[0].error("an integer is expected here")
+    return int(digits[0].text) * (-1 if negative else 1), 1 + negative
+
+
 def _unreadable(character: str) -> str:
     shown = character if character.isprintable() and character.isascii() else f"U+{ord(character):04X}"
     hint = _HINTS.get(character)
@@ -136,7 +156,7 @@ def _assignment(source: str, statement: list[tuple[Token, int]], max_operations:
         raise first.error("a line starts with the name that it assigns, as in yhat = w*x + b")
     if len(statement) < 2 or statement[1][0].text != "=":
         raise first.error("a line is an assignment, as in yhat = w*x + b")
-    if first.text in FUNCTIONS | LATER:
+    if first.text in FUNCTIONS:
         raise first.error(f"{first.text} is a function's name and cannot be assigned")
     if len(statement) < 3:
         raise statement[1][0].error("a formula is missing after =")
@@ -154,6 +174,7 @@ class _Waiting(NamedTuple):
     arity: int
     token: Token
     arguments: int = 0
+    options: Static = ()
 
 
 class _Yard:
@@ -165,13 +186,22 @@ class _Yard:
         self.waiting: list[_Waiting] = []
 
     def postfix(self, tokens: list[Token]) -> list[Instruction]:
-        operand_expected = True
-        for index, token in enumerate(tokens):
+        operand_expected, index = True, 0
+        while index < len(tokens):
+            token = tokens[index]
             following = tokens[index + 1].text if index + 1 < len(tokens) else ""
             if len(self.code) + len(self.waiting) > self.limit:
                 reason = f"more than {self.limit} operations"
                 raise LimitExceeded(f"line {token.line}, column {token.column}: {reason}", self.limit, "/model/source")
+            if operand_expected and token.kind == "name" and following == "=":
+                index += self._option(tokens[index : index + 5])
+                operand_expected = False
+                continue
+            if not operand_expected and token.text == "[":
+                index += self._index(tokens[index:])
+                continue
             operand_expected = self._operand(token, following) if operand_expected else self._operator(token)
+            index += 1
         if operand_expected:
             raise tokens[-1].error("the formula ends where a value is expected")
         self._unwind(0)
@@ -199,8 +229,6 @@ class _Yard:
         raise token.error(f"a value is expected before {token.text}")
 
     def _name(self, token: Token, following: str) -> bool:
-        if token.text in LATER:
-            raise token.error(f"the function {token.text} is not available")
         if token.text in FUNCTIONS:
             if following != "(":
                 raise token.error(f"{token.text} is a function and needs its argument in brackets")
@@ -210,6 +238,47 @@ class _Yard:
             raise token.error(f"there is no function {token.text[:40]}; write * to multiply")
         self.code.append(Instruction("name", token.text, 0, token))
         return False
+
+    def _option(self, tokens: list[Token]) -> int:
+        """Take ``axis = 1`` as the last of a call's arguments; how many tokens that was."""
+        name = tokens[0]
+        call = self.waiting[-1] if self.waiting else None
+        if call is None or call.operation != "call":
+            raise tokens[1].error("a second = in one line; each line assigns one name")
+        known = OPERATIONS[call.token.text].options
+        if name.text not in known:
+            raise name.error(
+                f"{call.token.text} has no option {name.text[:40]}" + (f"; it has {', '.join(known)}" * bool(known))
+            )
+        value, taken = _integer(tokens[2:], tokens[1])
+        rest = tokens[2 + taken :]
+        if rest and rest[0].text not in (",", ")"):
+            raise rest[0].error("an option is a constant integer")
+        self.waiting[-1] = call._replace(options=(*call.options, (name.text, value)), arguments=call.arguments - 1)
+        return 2 + taken
+
+    def _index(self, tokens: list[Token]) -> int:
+        """Take ``[0, 1:3]`` after a value; how many tokens that was."""
+        items: list[tuple[str, int | None]] = []
+        at = 1
+        while True:
+            bounds: list[int | None] = [None]
+            while at < len(tokens) and tokens[at].text not in (",", "]"):
+                if tokens[at].text == ":":
+                    bounds.append(None)
+                    at += 1
+                else:
+                    bounds[-1], taken = _integer(tokens[at:], tokens[at])
+                    at += taken
+            if at == len(tokens):
+                raise tokens[0].error("this bracket is never closed")
+            if len(bounds) > 2 or bounds == [None]:
+                raise tokens[at].error("an index is a constant such as 0, or a range such as 1:3")
+            items += [("at", bounds[0])] if len(bounds) == 1 else [("from", bounds[0]), ("to", bounds[1])]
+            at += 1
+            if tokens[at - 1].text == "]":
+                self.code.append(Instruction("apply", "index", 1, tokens[0], tuple(items)))
+                return at
 
     def _operator(self, token: Token) -> bool:
         """Take ``token`` after a value; whether a value is expected next."""
@@ -234,9 +303,10 @@ class _Yard:
 
     def _close(self, opening: _Waiting) -> None:
         if opening.operation == "call":
-            if opening.arguments != opening.arity:
-                raise opening.token.error(f"{opening.token.text} takes {opening.arity}, not {opening.arguments} values")
-            self.code.append(Instruction("apply", opening.token.text, opening.arity, opening.token))
+            name, count = opening.token.text, opening.arguments
+            if count != opening.arity and not (OPERATIONS[name].variadic and count >= 1):
+                raise opening.token.error(f"{name} takes {opening.arity}, not {count} values")
+            self.code.append(Instruction("apply", name, count, opening.token, opening.options))
 
     def _unwind(self, precedence: int) -> None:
         """Write out what waits and binds at least as tightly, up to the next open bracket."""

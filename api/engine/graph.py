@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
+from api.engine.tensor_ops import TENSOR
 from api.engine.terms import Term
 
 
@@ -30,8 +31,9 @@ class Role(StrEnum):
 class Node:
     """A value in the graph.
 
-    ``operands`` are indices of earlier nodes; ``constant`` is a constant's value or a power's exponent; ``batched``
-    says that the value has the batch's rows as its first axis, which ``shape``, one example's, does not count.
+    ``operands`` are indices of earlier nodes; ``constant`` is a constant's value or a power's exponent, ``static`` a
+    tensor operation's options; ``batched`` says that the value has the batch's rows as its first axis, which ``shape``,
+    one example's, does not count.
     """
 
     index: int
@@ -42,6 +44,7 @@ class Node:
     constant: float | None = None
     batched: bool = False
     shape: tuple[int, ...] = ()
+    static: tuple[tuple[str, int | None], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +71,11 @@ class Graph:
                 raise ValueError(f"node {node.id} is out of order")
         if len(self.index) != len(self.nodes):
             raise ValueError("two nodes have the same id")
+
+    @cached_property
+    def scalar(self) -> bool:
+        """Whether every quantity of one example is a number, worked out from numbers alone."""
+        return all(node.shape == () and node.op not in TENSOR for node in self.nodes)
 
     @cached_property
     def placeholders(self) -> tuple[str, ...]:

@@ -170,6 +170,36 @@ def _truncated_normal(draws: Draws, shape: tuple[int, ...], _fan_in: int, _fan_o
     return _each(lambda: mean + stddev * draws.truncated_normal(), shape)
 
 
+def _uniform_within(limit: float, draws: Draws, shape: tuple[int, ...]) -> Array:
+    return _each(lambda: limit * (2.0 * draws.uniform() - 1.0), shape)
+
+
+def _normal_with(stddev: float, draws: Draws, shape: tuple[int, ...]) -> Array:
+    return _each(lambda: stddev * draws.normal(), shape)
+
+
+def _orthogonal(draws: Draws, shape: tuple[int, ...], _fan_in: int, _fan_out: int, fields: Fields) -> Array:
+    """Rows (or columns, if those are fewer) that are orthonormal, by Gram and Schmidt's process on normal draws.
+
+    Written out rather than taken from LAPACK, whose signs and last bits differ between machines.
+    """
+    rows = math.prod(shape[:-1]) if len(shape) > 1 else 1
+    columns = shape[-1] if shape else 1
+    few, many = min(rows, columns), max(rows, columns)
+    vectors: list[list[float]] = []
+    while len(vectors) < few:
+        vector = [draws.normal() for _ in range(many)]
+        for _ in range(2):  # once more takes away what rounding left
+            for known in vectors:
+                along = math.fsum(a * b for a, b in zip(vector, known, strict=True))
+                vector = [a - along * b for a, b in zip(vector, known, strict=True)]
+        length = math.sqrt(math.fsum(a * a for a in vector))
+        if length > 1e-8:
+            vectors.append([a / length for a in vector])
+    matrix = fields["gain"] * np.array(vectors, dtype=np.float64)
+    return (matrix if rows == few else matrix.T).reshape(shape)
+
+
 _KERAS = "Keras 3, keras.initializers."
 _NORMAL_FIELDS = (Field("mean", 0.0), Field("stddev", 0.05, minimum=0.0))
 
@@ -200,6 +230,55 @@ INITIALIZERS: dict[str, Initializer] = {
             r"w \sim \mathcal{N}(\text{mean}, \text{stddev}^2),\ \text{redrawn while}\ "
             r"|w - \text{mean}| > 2\,\text{stddev}",
             _KERAS + "TruncatedNormal",
+        ),
+        Initializer(
+            "glorot_uniform",
+            (),
+            lambda draws, shape, i, o, _: _uniform_within(math.sqrt(6.0 / (i + o)), draws, shape),
+            r"w \sim \mathcal{U}(\pm\sqrt{6 / (\text{fan}_{in} + \text{fan}_{out})})",
+            "X. Glorot, Y. Bengio, 2010; " + _KERAS + "GlorotUniform",
+        ),
+        Initializer(
+            "glorot_normal",
+            (),
+            lambda draws, shape, i, o, _: _normal_with(math.sqrt(2.0 / (i + o)), draws, shape),
+            r"w \sim \mathcal{N}(0, 2 / (\text{fan}_{in} + \text{fan}_{out}))",
+            "X. Glorot, Y. Bengio, 2010; torch.nn.init.xavier_normal_",
+        ),
+        Initializer(
+            "he_uniform",
+            (),
+            lambda draws, shape, i, _o, _: _uniform_within(math.sqrt(6.0 / i), draws, shape),
+            r"w \sim \mathcal{U}(\pm\sqrt{6 / \text{fan}_{in}})",
+            "K. He et al., 2015; " + _KERAS + "HeUniform",
+        ),
+        Initializer(
+            "he_normal",
+            (),
+            lambda draws, shape, i, _o, _: _normal_with(math.sqrt(2.0 / i), draws, shape),
+            r"w \sim \mathcal{N}(0, 2 / \text{fan}_{in})",
+            "K. He et al., 2015; torch.nn.init.kaiming_normal_",
+        ),
+        Initializer(
+            "lecun_uniform",
+            (),
+            lambda draws, shape, i, _o, _: _uniform_within(math.sqrt(3.0 / i), draws, shape),
+            r"w \sim \mathcal{U}(\pm\sqrt{3 / \text{fan}_{in}})",
+            "Y. LeCun et al., 1998; " + _KERAS + "LecunUniform",
+        ),
+        Initializer(
+            "lecun_normal",
+            (),
+            lambda draws, shape, i, _o, _: _normal_with(math.sqrt(1.0 / i), draws, shape),
+            r"w \sim \mathcal{N}(0, 1 / \text{fan}_{in})",
+            "Y. LeCun et al., 1998; S. Klambauer et al., 2017",
+        ),
+        Initializer(
+            "orthogonal",
+            (Field("gain", 1.0),),
+            _orthogonal,
+            r"W^\top W = \text{gain}^2 I",
+            "A. Saxe et al., 2013; " + _KERAS + "Orthogonal",
         ),
     )
 }

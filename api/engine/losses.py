@@ -1,24 +1,71 @@
-"""The table of losses: each row is the formula of one example's loss, in the names of prediction and target."""
+"""The table of losses: each row is the formula of one example's loss, in the names of prediction and target.
+
+The formulas are elementwise; where an example has several outputs, the mean (or sum) over them is taken as well, except
+for softmax cross-entropy, which is one number for each example.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """``formula`` is source text in ``{yhat}`` and ``{y}``; ``latex`` the same as published."""
+    """``formula`` is source text in ``{yhat}``, ``{y}`` and the row's ``fields``; ``latex`` the same as published.
+
+    ``targets`` says what the targets are: ``numbers``, ``0 or 1``, ``-1 or 1``, or ``classes`` (one-hot, or one column
+    of whole numbers from 0).
+    """
 
     kind: str
     formula: str
     latex: str
     source: str
+    fields: dict[str, float] = field(default_factory=dict)
+    targets: str = "numbers"
 
 
+_ERROR = "({yhat} - {y})"
 _TABLE = (
-    Loss("squared_error", "({yhat} - {y})**2", r"(\hat{y} - y)^2", "torch.nn.MSELoss"),
-    Loss("half_squared_error", "0.5*({yhat} - {y})**2", r"\tfrac{1}{2} (\hat{y} - y)^2", "C. M. Bishop, PRML, eq. 1.2"),
-    Loss("absolute_error", "abs({yhat} - {y})", r"|\hat{y} - y|", "torch.nn.L1Loss"),
-)
+    Loss("squared_error", _ERROR + "**2", r"(\hat{y} - y)^2", "torch.nn.MSELoss"),
+    Loss("half_squared_error", "0.5*" + _ERROR + "**2", r"\tfrac{1}{2} (\hat{y} - y)^2", "C. M. Bishop, PRML, eq. 1.2"),
+    Loss("absolute_error", "abs" + _ERROR, r"|\hat{y} - y|", "torch.nn.L1Loss"),
+    Loss(
+        "huber",
+        f"minimum(abs{_ERROR}, {{delta}})*(abs{_ERROR} - 0.5*minimum(abs{_ERROR}, {{delta}}))",
+        r"\begin{cases} \tfrac{1}{2} e^2 & |e| \le \delta "
+        r"\\ \delta (|e| - \tfrac{1}{2} \delta) & |e| > \delta \end{cases},\ e = \hat{y} - y",
+        "P. J. Huber, 1964; torch.nn.HuberLoss",
+        {"delta": 1.0},
+    ),
+    Loss(
+        "log_cosh",
+        f"{_ERROR} + softplus(-2*{_ERROR}) - 0.6931471805599453",
+        r"\log \cosh (\hat{y} - y)",
+        "keras.losses.LogCosh",
+    ),
+    Loss(
+        "binary_cross_entropy",
+        "-({y}*maximum(log({yhat}), -100) + (1 - {y})*maximum(log(1 - {yhat}), -100))",
+        r"-(y \log \hat{y} + (1 - y) \log (1 - \hat{y}))",
+        "torch.nn.BCELoss, which cuts the logarithm off at -100 as well",
+        targets="0 or 1",
+    ),
+    Loss(
+        "binary_cross_entropy_with_logits",
+        "softplus({yhat}) - {yhat}*{y}",
+        r"\log (1 + e^{\hat{y}}) - \hat{y} y",
+        "torch.nn.BCEWithLogitsLoss",
+        targets="0 or 1",
+    ),
+    Loss("hinge", "relu(1 - {y}*{yhat})", r"\max(0, 1 - y \hat{y})", "keras.losses.Hinge", targets="-1 or 1"),
+    Loss(
+        "softmax_cross_entropy",
+        "-sum({y}*log_softmax({yhat}))",
+        r"-\sum_k y_k \log \mathrm{softmax}(\hat{y})_k",
+        "torch.nn.CrossEntropyLoss, on logits",
+        targets="classes",
+    ),
+)  # fmt: skip
 
 LOSSES: dict[str, Loss] = {row.kind: row for row in _TABLE}

@@ -59,6 +59,15 @@ class Script:
             return Piece(self.minus(self._wrapped(arguments[0], _PRODUCT)), _UNARY)
         if operation in ("square", "power"):
             return Piece(self.power(self._wrapped(arguments[0], _ATOM), self._exponent(tree)), _POWER)
+        if operation == "matmul":
+            return Piece(
+                self.matmul(*(self._wrapped(one, _PRODUCT + (place > 0)) for place, one in enumerate(arguments))),
+                _PRODUCT,
+            )
+        if operation == "transpose":
+            return Piece(self.transpose(self._wrapped(arguments[0], _ATOM), self.write(arguments[0])), _ATOM)
+        if operation == "index":
+            return Piece(self.index(self._wrapped(arguments[0], _ATOM), _items(tree.static)), _ATOM)
         if operation in _RELATIONS:
             return Piece(self.bracket(self._relation(tree), "[]"), _ATOM)
         if operation == "where":
@@ -71,7 +80,8 @@ class Script:
             return self.partial(*(self.write(one) for one in arguments))
         if operation in ("sum_rows", "mean_rows"):
             return self.over_rows(operation, self._wrapped(arguments[0], _PRODUCT), self._piece(arguments[0]).text)
-        return Piece(self.call(operation, [self.write(one) for one in arguments]), _ATOM)
+        options = [self.option(name, value) for name, value in tree.static]
+        return Piece(self.call(operation, [self.write(one) for one in arguments] + options), _ATOM)
 
     def _exponent(self, tree: Apply) -> str:
         if len(tree.arguments) == 2:
@@ -128,6 +138,19 @@ class Script:
 
     def call(self, function: str, arguments: Sequence[str]) -> str:
         return f"{function}({', '.join(arguments)})"
+
+    def option(self, name: str, value: int | None) -> str:
+        return str(value) if name == "size" else f"{name}={value}"
+
+    def matmul(self, left: str, right: str) -> str:
+        return f"{left} @ {right}"
+
+    def transpose(self, wrapped: str, plain: str) -> str:
+        del wrapped
+        return f"transpose({plain})"
+
+    def index(self, base: str, items: str) -> str:
+        return f"{base}[{items}]"
 
     def partial(self, above: str, below: str) -> Piece:
         return Piece(f"d{above}/d{below}", _POWER)
@@ -188,6 +211,19 @@ class Latex(Script):
         builtin = {"exp", "log", "tanh", "sin", "cos"}
         head = known.get(function, rf"\{function}" if function in builtin else rf"\operatorname{{{function}}}")
         return rf"{head}\left({inside}\right)" if head else inside
+
+    def option(self, name: str, value: int | None) -> str:
+        return str(value) if name == "size" else rf"\mathrm{{{name}}}={value}"
+
+    def matmul(self, left: str, right: str) -> str:
+        return f"{left} \\, {right}"
+
+    def transpose(self, wrapped: str, plain: str) -> str:
+        del plain
+        return rf"{wrapped}^{{\top}}"
+
+    def index(self, base: str, items: str) -> str:
+        return rf"{base}_{{[{items}]}}"
 
     def partial(self, above: str, below: str) -> Piece:
         return Piece(rf"\frac{{\partial {above}}}{{\partial {below}}}", _POWER)
@@ -263,6 +299,19 @@ class MathML(Script):
         head = {"sigmoid": "σ", "maximum": "max", "minimum": "min"}.get(function, function)
         return f"<mrow><mi>{head}</mi><mo>&#8289;</mo><mo>(</mo>{inside}<mo>)</mo></mrow>"  # function application
 
+    def option(self, name: str, value: int | None) -> str:
+        return f"<mn>{value}</mn>" if name == "size" else f"<mtext>{name} = {value}</mtext>"
+
+    def matmul(self, left: str, right: str) -> str:
+        return f"{left}<mo>&#8290;</mo>{right}"  # invisible times
+
+    def transpose(self, wrapped: str, plain: str) -> str:
+        del plain
+        return f"<msup><mrow>{wrapped}</mrow><mo>⊤</mo></msup>"
+
+    def index(self, base: str, items: str) -> str:
+        return f"<msub><mrow>{base}</mrow><mtext>[{items}]</mtext></msub>"
+
     def partial(self, above: str, below: str) -> Piece:
         return Piece(f"<mfrac><mrow><mo>∂</mo>{above}</mrow><mrow><mo>∂</mo>{below}</mrow></mfrac>", _POWER)
 
@@ -282,6 +331,17 @@ class MathML(Script):
 
     def equation(self, left: str, right: str, assigned: bool = False) -> str:
         return f"{left}<mo>{'←' if assigned else '='}</mo>{right}"
+
+
+def _items(static: Sequence[tuple[str, int | None]]) -> str:
+    """An index as it is written: 0, 1:3."""
+    written: list[str] = []
+    for kind, value in static:
+        if kind == "to":
+            written[-1] += f":{'' if value is None else value}"
+        else:
+            written.append("" if value is None else str(value))
+    return ", ".join(written)
 
 
 def _needs_dot(left: Term, right: Term) -> bool:

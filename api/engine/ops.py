@@ -1,4 +1,4 @@
-"""The table of primitive operations: one row each, and being in it is being tested.
+"""The table of elementwise operations: one row each, and being in it is being tested.
 
 A row holds its forward rule and one partial derivative for each operand, as Python expressions over floats: ``a`` and
 ``b`` are the operands, ``y`` the result, ``c`` a power's constant exponent. Both evaluators, the one that records
@@ -15,7 +15,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
+from api.engine.tensor_ops import TENSOR, TensorOperation
 from api.engine.terms import Number, Rule, Term, apply
 
 
@@ -88,6 +90,11 @@ def relu(a: float) -> float:
     return a if a > 0 or a != a else 0.0
 
 
+def step(a: float) -> float:
+    """1 if a > 0, else 0."""
+    return 1.0 if a > 0 else 0.0
+
+
 def sign(a: float) -> float:
     """−1, 0 or 1; nan stays nan."""
     return 1.0 if a > 0 else -1.0 if a < 0 else 0.0 if a == 0 else a
@@ -111,7 +118,7 @@ def minimum(a: float, b: float) -> float:
 KERNELS: dict[str, object] = {
     kernel.__name__: kernel
     for kernel in (
-        divide, exp, log, sqrt, sin, cos, power, sigmoid, softplus, relu, sign, above, maximum, minimum
+        divide, exp, log, sqrt, sin, cos, power, sigmoid, softplus, relu, step, sign, above, maximum, minimum
     )
 } | {"tanh": math.tanh}  # fmt: skip
 """What an operation's text may call."""
@@ -128,6 +135,8 @@ class Operation:
     meaning: str
     function: bool = True
     """Whether a formula calls it by its name (else it has a sign of its own)."""
+    options: ClassVar[tuple[str, ...]] = ()
+    variadic: ClassVar[bool] = False
 
     @property
     def arity(self) -> int:
@@ -165,7 +174,7 @@ _TABLE = (
     Operation("sqrt", "sqrt(a)", ("divide(0.5, y)",), (lambda y, a: 1 / (2 * y),), "square root"),
     Operation("tanh", "tanh(a)", ("1.0 - y * y",), (lambda y, a: 1 - apply("square", y),), "hyperbolic tangent"),
     Operation("sigmoid", "sigmoid(a)", ("y * (1.0 - y)",), (lambda y, a: y * (1 - y),), "1 / (1 + e⁻ᵃ)"),
-    Operation("relu", "relu(a)", ("(1.0 if a > 0.0 else 0.0)",), (_at("greater"),), "max(a, 0)"),
+    Operation("relu", "relu(a)", ("step(a)",), (_at("greater"),), "max(a, 0)"),
     Operation("softplus", "softplus(a)", ("sigmoid(a)",), (lambda y, a: apply("sigmoid", a),), "log(1 + eᵃ)"),
     Operation("sin", "sin(a)", ("cos(a)",), (lambda y, a: apply("cos", a),), "sine, a in radians"),
     Operation("cos", "cos(a)", ("-sin(a)",), (lambda y, a: -apply("sin", a),), "cosine, a in radians"),
@@ -176,10 +185,9 @@ _TABLE = (
               "the smaller of a, b"),
 )  # fmt: skip
 
-OPERATIONS: dict[str, Operation] = {row.name: row for row in _TABLE}
-FUNCTIONS = frozenset(row.name for row in _TABLE if row.function)
-LATER = frozenset(["transpose", "sum", "mean", "max", "softmax", "log_softmax", "logsumexp", "concat", "reshape"])
-"""Function names of the tensor operations to come: reserved now, so that no formula of today changes its meaning."""
+ELEMENTWISE: dict[str, Operation] = {row.name: row for row in _TABLE}
+OPERATIONS: dict[str, Operation | TensorOperation] = {**ELEMENTWISE, **TENSOR}
+FUNCTIONS = frozenset(row.name for row in OPERATIONS.values() if row.function)
 RULES: dict[str, tuple[Rule, ...]] = {row.name: row.derivatives for row in _TABLE}
 
 

@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from api.engine.backward import added, partial
-from api.engine.forward import Value, as_rows, total
 from api.engine.graph import Graph, Node
+from api.engine.kernels import Kernels, Value, kernels
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,32 +60,41 @@ def assignments(graph: Graph) -> list[tuple[int, list[Node]]]:
 
 
 def named_partials(graph: Graph, values: Sequence[Value]) -> dict[tuple[int, int], Value]:
-    """∂target/∂source for each edge of ``named_edges``, by (source, target).
+    """∂target/∂source for each edge of ``named_edges``, by (source, target); None where it is not elementwise.
 
     Within one formula the partials are added up over its uses of the source; one number per row wherever the formula
     has rows, for the loss too, whose partials are those of its rows, each with the 1/n of a mean.
     """
+    use = kernels(graph)
     named = {node.index for node in graph.named}
     partials: dict[tuple[int, int], Value] = {}
     for target, inside in assignments(graph):
-        gradients: dict[int, Value] = {target: 1.0}
+        gradients: dict[int, Value] = {target: use.constant(1.0)}
         for node in reversed(inside):
             for place, operand in enumerate(node.operands):
-                share = times(gradients[node.index], partial(node, place, values))
+                share = use.pulled(graph, node, place, gradients[node.index], values)
                 into = (operand, target)
                 if operand in named:
-                    partials[into] = added(partials[into], share) if into in partials else share
+                    partials[into] = _sum(use, partials[into], share) if into in partials else share
                 else:
-                    gradients[operand] = added(gradients[operand], share) if operand in gradients else share
+                    gradients[operand] = _sum(use, gradients[operand], share) if operand in gradients else share
     return partials
 
 
-def times(left: Value, right: Value) -> Value:
-    """The product row by row; a value without rows counts for each."""
-    if isinstance(left, list) or isinstance(right, list):
-        count = len(left) if isinstance(left, list) else len(right) if isinstance(right, list) else 1
-        return [a * b for a, b in zip(as_rows(left, count), as_rows(right, count), strict=True)]
-    return left * right
+def operation_partials(graph: Graph, values: Sequence[Value]) -> dict[tuple[int, int], Value]:
+    """The same for each edge of ``operation_edges``."""
+    use = kernels(graph)
+    partials: dict[tuple[int, int], Value] = {}
+    for edge in operation_edges(graph):
+        for user, place in edge.uses:
+            share = use.pulled(graph, graph.nodes[user], place, use.constant(1.0), values)
+            into = (edge.source, edge.target)
+            partials[into] = _sum(use, partials[into], share) if into in partials else share
+    return partials
+
+
+def _sum(use: Kernels, left: Value, right: Value) -> Value:
+    return None if left is None or right is None else use.added(left, right)
 
 
 def path_counts(edges: Sequence[Edge], goal: int) -> dict[int, int]:
@@ -117,9 +125,13 @@ def paths_from(edges: Sequence[Edge], goal: int, start: int) -> list[tuple[int, 
     return found
 
 
-def product(partials: Sequence[Value]) -> float:
-    """A path's product: row by row along the path, then summed over the rows."""
-    result: Value = 1.0
+def product(graph: Graph, partials: Sequence[Value], end: int) -> Value:
+    """A path's product: element by element along the path, then added up to the shape of its ``end``; None if a
+    partial is not elementwise."""
+    use = kernels(graph)
+    result: Value = use.constant(1.0)
     for factor in partials:
-        result = times(result, factor)
-    return total(result) if isinstance(result, list) else result
+        if factor is None:
+            return None
+        result = use.times(result, factor)
+    return use.collected(result, graph.nodes[end])

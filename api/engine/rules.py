@@ -15,17 +15,23 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+from api.engine.arrays import ARRAY_KERNELS
 from api.engine.explain import tree
 from api.engine.notation import Piece, Script
 from api.engine.ops import KERNELS
 from api.engine.terms import Apply, Name, Term, names, substitute
 
-Values = Mapping[str, float]
-Slots = Mapping[str, Mapping[str, float]]
+Value = float | NDArray[np.float64]
+Values = Mapping[str, Value]
+Slots = Mapping[str, Values]
 SPACE: dict[str, object] = KERNELS | {"hypot": math.hypot}
-"""What a rule's Python text may call."""
+"""What a rule's Python text over floats may call."""
+_ARRAY_SPACE: dict[str, object] = ARRAY_KERNELS | {"where": np.where}
 TOGETHER = ("gradient", "norm")
 _GIVEN = ("w", "g")
 _TIGHT = 9  # written so that no bracket is missing around it
@@ -76,15 +82,30 @@ class _Python(Script):
         return Piece(f"({then} if {condition} else {otherwise})", _TIGHT)
 
 
-_PYTHON = _Python(repr)
+class _Arrays(_Python):
+    """The same over NumPy's arrays."""
+
+    def cases(self, condition: str, then: str, otherwise: str) -> Piece:
+        return Piece(f"where({condition}, {then}, {otherwise})", _TIGHT)
+
+
+_PYTHON, _ARRAYS = _Python(repr), _Arrays(repr)
+
+
+def norm(value: Value) -> float:
+    """The Euclidean norm of all numbers in it, also where their squares would overflow."""
+    if isinstance(value, float):
+        return abs(value)
+    largest = float(np.abs(value).max(initial=0.0))
+    return largest * float(np.linalg.norm(value / largest)) if 0 < largest < math.inf else largest
 
 
 class Step(NamedTuple):
     """What a rule made of one step; ``terms`` has for each parameter the value of each line."""
 
-    after: dict[str, float]
-    slots: dict[str, dict[str, float]]
-    terms: dict[str, tuple[float, ...]]
+    after: dict[str, Value]
+    slots: dict[str, dict[str, Value]]
+    terms: dict[str, tuple[Value, ...]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,10 +113,10 @@ class Rule:
     """The lines of one optimiser in one dialect; ``births`` are slots that do not start at 0."""
 
     lines: tuple[Line, ...]
-    births: Values
+    births: Mapping[str, float]
 
     @staticmethod
-    def of(text: str, births: Values) -> Rule:
+    def of(text: str, births: Mapping[str, float]) -> Rule:
         """The rule of a text with one line for each assignment."""
         parts = (line.partition(" = ") for line in text.splitlines() if line.strip())
         return Rule(tuple(Line(symbol.strip(), formula.strip()) for symbol, _, formula in parts), births)
@@ -150,9 +171,24 @@ class Rule:
         return self.births.get(slot, 0.0)
 
     @cached_property
-    def _kernels(self) -> tuple[tuple[tuple[str, ...], Callable[..., tuple[float, ...]]], ...]:
-        """Each stage's lines as a function, with the names of its arguments."""
-        return tuple(map(_kernel, self.stages))
+    def floats(self) -> Stepper:
+        """The rule for parameters that are Python's floats."""
+        return Stepper(self, tuple(_kernel(stage, _PYTHON, SPACE) for stage in self.stages))
+
+    @cached_property
+    def arrays(self) -> Stepper:
+        """The rule for parameters that are NumPy's arrays."""
+        return Stepper(self, tuple(_kernel(stage, _ARRAYS, _ARRAY_SPACE) for stage in self.stages))
+
+
+_Kernel = tuple[tuple[str, ...], Callable[..., tuple[Value, ...]]]
+
+
+class Stepper(NamedTuple):
+    """A rule over one kind of numbers: each stage's lines as a function, with the names of its arguments."""
+
+    rule: Rule
+    kernels: tuple[_Kernel, ...]
 
     def step(
         self,
@@ -160,27 +196,29 @@ class Rule:
         parameters: Values,
         gradients: Values,
         slots: Slots,
-        gradients_at: Callable[[dict[str, float]], Values],
+        gradients_at: Callable[[Values], Values],
     ) -> Step:
         """One step for all parameters; ``gradients_at`` gives the gradients where the parameters have other values."""
-        known = {
-            name: {**fields, "w": value, "g": gradients[name], **{slot: slots[slot][name] for slot in self.slots}}
+        rule = self.rule
+        known: dict[str, dict[str, Value]] = {
+            name: {**fields, "w": value, "g": gradients[name], **{slot: slots[slot][name] for slot in rule.slots}}
             for name, value in parameters.items()
         }
-        terms: dict[str, list[float]] = {name: [] for name in parameters}
-        for stage, (arguments, kernel) in zip(self.stages, self._kernels, strict=True):
+        terms: dict[str, list[Value]] = {name: [] for name in parameters}
+        for stage, (arguments, kernel) in zip(rule.stages, self.kernels, strict=True):
             if stage.together is not None:
                 found = _together(stage.together, known, gradients_at)
                 for name, value in found.items():
                     known[name][stage.together.symbol] = value
                     terms[name].append(value)
             for name, at in known.items():
-                values = kernel(*(at[argument] for argument in arguments))
+                with np.errstate(all="ignore"):
+                    values = kernel(*(at[argument] for argument in arguments))
                 at.update(zip((line.symbol for line in stage.lines), values, strict=True))
                 terms[name] += values
         return Step(
             {name: at["w"] for name, at in known.items()},
-            {slot: {name: at[slot] for name, at in known.items()} for slot in self.slots},
+            {slot: {name: at[slot] for name, at in known.items()} for slot in rule.slots},
             {name: tuple(values) for name, values in terms.items()},
         )
 
@@ -195,7 +233,7 @@ class Dialect:
 
     lines: str
     defaults: Mapping[str, float | bool]
-    births: Values = field(default_factory=dict)
+    births: Mapping[str, float] = field(default_factory=dict)
     lead: str = ""
     decoupled: bool = False
 
@@ -210,34 +248,40 @@ class Optimizer:
     source: str
 
 
-def _together(
-    line: Line, known: Mapping[str, dict[str, float]], gradients_at: Callable[[dict[str, float]], Values]
-) -> Values:
+def _together(line: Line, known: Mapping[str, dict[str, Value]], gradients_at: Callable[[Values], Values]) -> Values:
     (argument,) = names(line.tree)
     values = {name: at[argument] for name, at in known.items()}
     if line.together == "gradient":
         return gradients_at(values)
-    return dict.fromkeys(values, math.hypot(*values.values()))
+    return dict.fromkeys(values, math.hypot(*map(norm, values.values())))
 
 
-def _kernel(stage: Stage) -> tuple[tuple[str, ...], Callable[..., tuple[float, ...]]]:
-    symbols = [line.symbol for line in stage.lines]
-    arguments = tuple(dict.fromkeys(name for line in stage.lines for name in names(line.tree)))
-    # several lines may assign the same symbol, so each value is kept where it is made
-    body = "".join(f"    t{place} = {line} = {text}\n" for place, (line, text) in enumerate(written(stage.lines, {})))
-    made = "".join(f"t{place}, " for place in range(len(symbols)))
-    local = tuple(name for name in arguments if name not in symbols[: _first_read(stage.lines, name)])
-    space = dict(SPACE)
-    exec(f"def kernel({', '.join(local)}):\n{body}    return ({made})\n", space)  # noqa: S102 - our own table's text
-    return local, space["kernel"]  # type: ignore[return-value]
+def _kernel(stage: Stage, script: Script, space: Mapping[str, object]) -> _Kernel:
+    """The lines of a stage as a function; several may assign one symbol, so each value is kept where it is made."""
+    named = list(dict.fromkeys(name for line in stage.lines for name in names(line.tree)))
+    assigned = [line.symbol for line in stage.lines]
+    arguments = tuple(name for name in named if name not in assigned[: _first_read(stage.lines, name)])
+    parts = list(enumerate(written(stage.lines, {}, script)))
+    plain = "plain" if script is _ARRAYS else ""
+    body = "".join(f"    t{place} = {symbol} = {plain}({text})\n" for place, (symbol, text) in parts)
+    made = "".join(f"t{place}, " for place, _ in parts)
+    text = f"def kernel({', '.join(arguments)}):\n{body}    return ({made})\n"
+    here = {**space, "plain": _plain}
+    exec(text, here)  # noqa: S102 - our own table's text
+    return arguments, here["kernel"]  # type: ignore[return-value]
+
+
+def _plain(value: Any) -> Value:
+    """A single number as a float, whatever NumPy made it."""
+    return value if isinstance(value, np.ndarray) and value.ndim else float(value)
 
 
 def _first_read(lines: Sequence[Line], name: str) -> int:
     return next(place for place, line in enumerate(lines) if name in names(line.tree))
 
 
-def written(lines: Sequence[Line], called: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def written(lines: Sequence[Line], called: Mapping[str, str], script: Script = _PYTHON) -> Iterator[tuple[str, str]]:
     """Each line's symbol and formula as Python text, with other texts for the names in ``called``."""
     texts = {name: Name(text) for name, text in called.items()}
     for line in lines:
-        yield called.get(line.symbol, line.symbol), _PYTHON.write(substitute(line.tree, texts))
+        yield called.get(line.symbol, line.symbol), script.write(substitute(line.tree, texts))

@@ -78,6 +78,7 @@ class Apply(Term):
     operation: str
     arguments: tuple[Term, ...]
     exponent: float | None = None
+    static: tuple[tuple[str, int | None], ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "size", 1 + sum(argument.size for argument in self.arguments))
@@ -168,7 +169,8 @@ def _negative(tree: Term) -> Term:
 def same(left: Term, right: Term) -> bool:
     """Whether both are written alike."""
     if isinstance(left, Apply) and isinstance(right, Apply):
-        alike = left.operation == right.operation and left.exponent == right.exponent and left.size == right.size
+        alike = (left.operation, left.exponent, left.static) == (right.operation, right.exponent, right.static)
+        alike = alike and left.size == right.size and len(left.arguments) == len(right.arguments)
         return alike and all(map(same, left.arguments, right.arguments))
     if isinstance(left, Name) and isinstance(right, Name):
         return (left.name, left.row) == (right.name, right.row)
@@ -200,7 +202,8 @@ def substitute(tree: Term, values: Mapping[str, Term]) -> Term:
     if isinstance(tree, Name):
         return values.get(tree.name, tree)
     if isinstance(tree, Apply):
-        return Apply(tree.operation, tuple(substitute(one, values) for one in tree.arguments), tree.exponent)
+        arguments = tuple(substitute(one, values) for one in tree.arguments)
+        return Apply(tree.operation, arguments, tree.exponent, tree.static)
     return tree
 
 
@@ -216,8 +219,8 @@ def differentiate(tree: Term, name: str, rules: Mapping[str, tuple[Rule, ...]], 
     """
     if isinstance(tree, Name):
         return Number(1.0 if tree.name == name else 0.0)
-    if not isinstance(tree, Apply):
-        return Number(0.0)
+    if not isinstance(tree, Apply) or tree.operation not in rules:
+        return Number(0.0)  # other operations have no such partial: callers see to it that the name is not in them
     result: Term = Number(0.0)
     static = () if tree.exponent is None else (tree.exponent,)
     for rule, argument in zip(rules[tree.operation], tree.arguments, strict=True):

@@ -14,10 +14,12 @@ from markupsafe import Markup, escape
 
 LONGEST = 14
 """A piece of more characters than this is cut inside its brackets too."""
-WIDE = 18
+WIDE = 17
+"""A side of more characters than this wants the full width of the page's column."""
+WIDER = 20
 """A term of more characters than this is cut before its factors too."""
 WIDEST = 24
-"""A side of more characters than this wants the full width; where a piece has as many, a narrow window must scroll."""
+"""Where a piece has more characters than this, it has to scroll in a narrow window."""
 
 _MATH = re.compile(r"<math[^>]*><mrow>(.*)</mrow></math>", re.DOTALL)
 _RELATION = re.compile(r"<mo>(?:=|≈|←)</mo>")
@@ -40,7 +42,7 @@ def equation(symbolic: str, substituted: str | None = None, value: str | None = 
     cuts = [cut(side) for side in rights]
     sides = Markup("").join(_side([_math(piece) for piece in pieces]) for pieces in cuts)
     scrolls = max(length(piece) for pieces in cuts for piece in pieces) > WIDEST
-    long = scrolls or max(map(length, rights)) > WIDEST
+    long = scrolls or max(map(length, rights)) > WIDE
     kind = Markup('"mx long" tabindex="0"' if scrolls else '"mx long"' if long else '"mx"')
     return Markup('<div class={}>{}<div class="rs">{}</div></div>').format(kind, _math(left) if left else "", sides)
 
@@ -104,7 +106,7 @@ def _divided(side: str, depth: int) -> list[str]:
     """Terms; of one that is too long the factors, and of a factor what stands in its brackets."""
     pieces = []
     for term in _cut(side, _SIGNS):
-        for factor in _cut(term, (_TIMES,)) if length(term) > WIDE else [term]:
+        for factor in _cut(term, (_TIMES,)) if length(term) > WIDER else [term]:
             deeper = length(factor) > LONGEST and depth < _DEEPEST
             pieces += _divided(_opened(factor), depth + 1) if deeper else [factor]
     return pieces

@@ -199,9 +199,7 @@ def _nodes(state: dict[str, Any], plan: Layout, traces: dict[str, set[int]], lin
             _n(box.x), _n(box.y), _n(box.width), _n(box.height))  # fmt: skip
         inside += _lines(node, box, before.get(node["id"]))
         if traced:
-            name = notation.text(node["id"])
-            opening = Markup('<a class="{1}" href="#p-{0}" aria-label="Trace {2}">')
-            drawn.append(opening.format(node["id"], kind, name) + inside + Markup("</a>"))
+            drawn.append(Markup('<a class="{}" href="#p-{}">{}</a>').format(kind, node["id"], inside))
         else:
             drawn.append(Markup('<g class="{}">{}</g>').format(kind, inside))
     return drawn

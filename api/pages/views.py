@@ -16,6 +16,8 @@ _NEXT = {"ready": "forward", "forward": "backward", "backward": "update"}
 _LOG_ROWS = 24
 _DATA_ROWS = 24
 _MOST_EDITED = 12
+MOST_EQUATIONS = 100
+"""So many of one kind a page shows; of more, the first."""
 _SHORT = 9
 
 
@@ -65,7 +67,7 @@ def equations(state: dict[str, Any], items: list[dict[str, Any]]) -> list[dict[s
     """
     traced = anchors(state["graph"])
     shown: dict[str, dict[str, Any]] = {}
-    for item in _chosen(state, items):
+    for item in _chosen(state, items)[:MOST_EQUATIONS]:
         kind, _, key = item["about"].partition(".")
         block = shown.setdefault(item["about"], {
             "id": f"p-{key}",
@@ -77,13 +79,12 @@ def equations(state: dict[str, Any], items: list[dict[str, Any]]) -> list[dict[s
     return list(shown.values())
 
 
-_SHOWN = {"model": "values.", "forward": "values.", "backward": "gradients.", "update": "updated."}
+_SHOWN = {"model": ("values",), "forward": ("values",), "backward": ("loss", "gradients"), "update": ("updated",)}
 
 
 def _chosen(state: dict[str, Any], items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    stage = _stage(state)
-    first = [item for item in items if _edge_kind(state, item) == "loss"] if stage == "backward" else []
-    return first + [item for item in items if item["about"].startswith(_SHOWN[stage])]
+    kinds = _by_kind(state, items)
+    return [item for kind in _SHOWN[_stage(state)] for item in kinds.get(kind, ())]
 
 
 def _stage(state: dict[str, Any]) -> str:
@@ -99,19 +100,31 @@ def anchors(graph: dict[str, Any]) -> list[str]:
 
 def partials(state: dict[str, Any], items: list[dict[str, Any]], kind: str) -> list[Markup]:
     """The backward phase's other partials: those of ``kind`` ``inner`` towards parameters and results, ``data``."""
-    return [_formula(item) for item in items if state["phase"] == "backward" and _edge_kind(state, item) == kind]
+    chosen = _by_kind(state, items).get(kind, []) if state["phase"] == "backward" else []
+    return [_formula(item) for item in chosen[:MOST_EQUATIONS]]
 
 
-def _edge_kind(state: dict[str, Any], item: dict[str, Any]) -> str:
-    """Which partial an equation gives: of the loss by a result, another one on the way to parameters, or by data."""
-    kind, _, edge = item["about"].partition(".")
-    if kind != "partials":
-        return ""
+def left_out(state: dict[str, Any], items: list[dict[str, Any]]) -> int:
+    """How many equations of this phase the page leaves out, because nobody would read so many."""
+    kinds = _by_kind(state, items)
+    groups = [_chosen(state, items)]
+    if state["phase"] == "backward":
+        groups += [kinds.get("inner", []), kinds.get("data", [])]
+    return sum(max(0, len(group) - MOST_EQUATIONS) for group in groups)
+
+
+def _by_kind(state: dict[str, Any], items: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Equations by what they are about: partials are of the loss by a result, else ``inner`` or by ``data``."""
     roles = {node["id"]: node["role"] for node in state["graph"]["nodes"]}
-    target, _, source = edge.partition("/")
-    if roles.get(source) == "placeholder":
-        return "data"
-    return "loss" if roles.get(target) == "loss" and roles.get(source) != "parameter" else "inner"
+    found: dict[str, list[dict[str, Any]]] = {}
+    for item in items:
+        kind, _, about = item["about"].partition(".")
+        if kind == "partials":
+            target, _, source = about.partition("/")
+            outward = roles.get(target) == "loss" and roles.get(source) != "parameter"
+            kind = "data" if roles.get(source) == "placeholder" else "loss" if outward else "inner"
+        found.setdefault(kind, []).append(item)
+    return found
 
 
 def _equation_title(kind: str, key: str) -> Markup | None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property, lru_cache
 from typing import Any
+
+import numpy as np
 
 from api.engine import descent, initializers, schedules
 from api.engine.builder import REDUCTIONS
@@ -21,8 +23,10 @@ from api.engine.schedules import Plateau
 from api.engine.wording import near_miss, pointer_part, shown
 from api.training import data as datasets
 from api.training.data import Data
+from api.training.feeding import Feed, fed
 from api.training.limits import Limits
-from api.training.models import MODELS, graph_of
+from api.training.models import MODELS, Built, built
+from api.training.presets import expanded
 
 Document = dict[str, Any]
 
@@ -43,6 +47,8 @@ DEFAULTS: Document = {
 }
 ARTICLE_PARAMETERS = {"w1": -0.017, "w2": -0.048, "b": 0.0}
 """The article's own first values: the default only where model, data, initializer and parameters are all absent."""
+INITIALIZER = {kind: {"kind": row.initializer} for kind, row in MODELS.items() if row.initializer != "truncated_normal"}
+"""The default initialiser of the model kinds that have one of their own."""
 SETTINGS = ("title", "optimizer", "schedule", "batch_size")
 """The fields that may change while a session goes on."""
 PHASES = ("ready", "forward", "backward")
@@ -58,6 +64,7 @@ class Definition:
     document: Document
     graph: Graph
     data: Data | None
+    feeds: Mapping[str, Feed]
 
     def __reduce__(self) -> tuple[Any, tuple[str]]:
         return _load, (json.dumps(self.document),)
@@ -75,7 +82,12 @@ class Definition:
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Each parameter's shape."""
-        return dict.fromkeys(self.names, ())
+        return {name: self.graph.nodes[self.graph.index[name]].shape for name in self.names}
+
+    @cached_property
+    def parameter_count(self) -> int:
+        """Trainable numbers in all."""
+        return sum(math.prod(shape) for shape in self.shapes.values())
 
     @cached_property
     def rule(self) -> Rule:
@@ -143,6 +155,12 @@ class Definition:
         """This definition with other settings, which are complete and checked."""
         return replace(self, document=self.document | dict(settings))
 
+    def inputs(self, rows: Sequence[int]) -> dict[str, Any]:
+        """What each placeholder is fed for these rows."""
+        if self.data is None:
+            return {}
+        return {name: fed(self.data, self.feeds, name, rows) for name in self.graph.placeholders}
+
     def order(self, epoch: int) -> tuple[int, ...] | range:
         """The rows of epoch ``epoch`` (from 1) in the order in which they are fed."""
         return datasets.epoch_order(self.row_count, epoch, self.document["seed"], self.document["shuffle"])
@@ -159,6 +177,7 @@ def define(body: Mapping[str, Any], *, limits: Limits = Limits()) -> Definition:
 
     Raises ``InvalidInput`` with a pointer to each field that has no meaning, ``LimitExceeded`` for too much.
     """
+    body = expanded(body)
     given = {name: value for name, value in body.items() if value is not None or name in ("data", "title", "split")}
     document: Document = {name: given.get(name, default) for name, default in DEFAULTS.items()}
     if not {"model", "data", "initializer", "parameters"} & given.keys():
@@ -174,18 +193,26 @@ def define(body: Mapping[str, Any], *, limits: Limits = Limits()) -> Definition:
     longest = limits.source_length
     if isinstance(source, str) and len(source) > longest:
         raise LimitExceeded(f"a formula has at most {longest} characters", longest, "/model/source")
-    document["model"], graph = graph_of(document["model"], document["loss"], data, limits)
+    model = built(document["model"], document["loss"], data, limits)
+    document["model"] = model.document
     document["data"] = data.document if data else None
     document["optimizer"] = descent.resolve(document["optimizer"])
     document["schedule"] = schedule_of(document["schedule"], document["optimizer"])
+    if "initializer" not in given:
+        document["initializer"] = INITIALIZER.get(model.document["kind"], DEFAULTS["initializer"])
     document["initializer"] = initializers.resolve(document["initializer"])
     document["start"] = {"step": 0, "phase": "ready"} | document["start"]
-    document["parameters"] = _parameters(document, graph, limits)
-    return Definition(document, graph, data)
+    document["parameters"] = _parameters(document, model, limits)
+    return Definition(document, model.graph, data, model.feeds)
 
 
 def _loss(body: Mapping[str, Any], expression: bool) -> Document:
-    fields = ("reduction",) if expression else ("kind", "reduction")
+    kind = body.get("kind", "squared_error")
+    if not expression and kind not in LOSSES:
+        hint = near_miss(str(kind), LOSSES) or "; there are " + ", ".join(LOSSES)
+        raise InvalidInput(f"there is no loss {shown(kind)}{hint}", "/loss/kind")
+    numbers = {} if expression else LOSSES[kind].fields
+    fields = ("reduction",) if expression else ("kind", "reduction", *numbers)
     for name in body:
         if name not in fields:
             reason = "a formula is its own loss: loss may hold only reduction" if expression else "unknown field"
@@ -193,11 +220,13 @@ def _loss(body: Mapping[str, Any], expression: bool) -> Document:
     reduction = body.get("reduction", "mean")
     if reduction not in REDUCTIONS:
         raise InvalidInput(f"there is no reduction {shown(reduction)}; there are mean, sum", "/loss/reduction")
-    kind = body.get("kind", "squared_error")
-    if kind not in LOSSES:
-        hint = near_miss(str(kind), LOSSES) or "; there are " + ", ".join(LOSSES)
-        raise InvalidInput(f"there is no loss {shown(kind)}{hint}", "/loss/kind")
-    return {"reduction": reduction} if expression else {"kind": kind, "reduction": reduction}
+    values: Document = {}
+    for name, default in numbers.items():
+        value = body.get(name, default)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not _finite(value) or value <= 0:
+            raise InvalidInput(f"{name} must be a finite number above 0, not {shown(value)}", f"/loss/{name}")
+        values[name] = float(value)
+    return {"reduction": reduction} if expression else {"kind": kind, "reduction": reduction, **values}
 
 
 def schedule_of(body: Mapping[str, Any], optimizer: Mapping[str, Any]) -> Document:
@@ -209,23 +238,38 @@ def schedule_of(body: Mapping[str, Any], optimizer: Mapping[str, Any]) -> Docume
     return schedule
 
 
-def values_of(body: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, float]:
-    """Given parameter values, checked. Raises ``InvalidInput`` below ``/parameters``."""
+def values_of(body: Mapping[str, Any], graph: Graph) -> dict[str, Any]:
+    """Given parameter values, checked: floats, and nested lists of floats for tensors. Raises ``InvalidInput`` below
+    ``/parameters``."""
+    names = graph.parameters
     faults: list[FieldError] = []
-    values: dict[str, float] = {}
+    values: Document = {}
     for name, value in body.items():
         pointer = f"/parameters/{pointer_part(name)}"
         if name not in names:
             near = get_close_matches(name, names, 1)
             hint = f"; did you mean {near[0][:40]}?" if near else f"; there are {', '.join(names[:8])}" if names else ""
             faults.append(FieldError(pointer, f"the formula has no parameter {shown(name)}{hint}"))
-        elif isinstance(value, bool) or not isinstance(value, int | float) or not _finite(value):
-            faults.append(FieldError(pointer, f"{name[:40]} must be a finite number, not {shown(value)}"))
         else:
-            values[name] = float(value)
+            shape = graph.nodes[graph.index[name]].shape
+            values[name], fault = _nested(value, shape)
+            if fault:
+                faults.append(FieldError(pointer, f"{name[:40]} {fault}"))
     if faults:
         raise InvalidInput(faults[0].detail, errors=faults)
     return values
+
+
+def _nested(value: Any, shape: tuple[int, ...]) -> tuple[Any, str]:
+    """``value`` as nested lists of floats in this shape, and what is wrong with it."""
+    if not shape:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not _finite(value):
+            return None, f"must be a finite number, not {shown(value)}"
+        return float(value), ""
+    if not isinstance(value, list) or len(value) != shape[0]:
+        return None, f"must have shape {list(shape)}, a nested list, not {shown(value)}"
+    items = [_nested(one, shape[1:]) for one in value]
+    return [item for item, _ in items], next((fault for _, fault in items if fault), "")
 
 
 def _finite(value: float) -> bool:
@@ -235,21 +279,23 @@ def _finite(value: float) -> bool:
         return False
 
 
-def _parameters(document: Document, graph: Graph, limits: Limits) -> Document:
+def _parameters(document: Document, model: Built, limits: Limits) -> Document:
     """Every parameter's first value: the one given, else the one drawn; each has a stream of draws of its own."""
-    names = graph.parameters
-    if len(names) > limits.parameters:
+    graph = model.graph
+    shapes = {name: graph.nodes[graph.index[name]].shape for name in graph.parameters}
+    if sum(map(math.prod, shapes.values())) > limits.parameters:
         raise LimitExceeded(f"more than {limits.parameters} parameters", limits.parameters, "/model")
-    given = values_of(document["parameters"], names)
-    initializer = document["initializer"]
-    biases = MODELS[document["model"]["kind"]].biases
+    given = values_of(document["parameters"], graph)
+    kind, fields = document["initializer"]["kind"], initializers.numbers(document["initializer"])
     values: Document = {}
-    for place, name in enumerate(names):
+    for place, (name, shape) in enumerate(shapes.items()):
         if name in given:
             values[name] = given[name]
-        elif name in biases:
-            values[name] = 0.0
+        elif name in model.biases:
+            values[name] = np.zeros(shape).tolist()
         else:
             draws = Draws(document["seed"], Stream.PARAMETERS, place)
-            values[name] = initializers.draw(initializer["kind"], initializers.numbers(initializer), (), draws)
+            inputs, units = model.fans.get(name, (None, None))
+            drawn = initializers.draw(kind, fields, shape, draws, fan_in=inputs, fan_out=units)
+            values[name] = drawn if isinstance(drawn, float) else drawn.tolist()
     return values

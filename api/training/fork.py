@@ -10,7 +10,7 @@ from api.engine.errors import InvalidInput
 from api.engine.optimizers import OPTIMIZERS
 from api.training.definition import DEFAULTS, Definition, define
 from api.training.limits import Limits
-from api.training.session import Phase, Session, Snapshot, slots_of
+from api.training.session import Phase, Session, Snapshot, listed, slots_of, value_of
 
 _MERGED = ("optimizer", "schedule", "initializer", "loss")
 _PHASE_KEPT = {"title", "optimizer", "schedule"}
@@ -33,7 +33,7 @@ def fork(session: Session, changes: Mapping[str, Any], *, limits: Limits = Limit
     row_count = definition.row_count
     if "data" in changes or position.offset >= max(row_count, 1):
         position = replace(position, batch=1, offset=0)
-    parameters = {name: float(definition.document["parameters"][name]) for name in definition.names}
+    parameters = {name: value_of(definition.document["parameters"][name]) for name in definition.names}
     kind = ("kind", "dialect")
     same = all(definition.optimizer[name] == session.definition.optimizer[name] for name in kind)
     slots = slots_of(definition, session.slots if same else {})
@@ -54,7 +54,11 @@ def _changed(session: Session, changes: Mapping[str, Any], limits: Limits) -> De
             body[name] = old[name] | given
     body["optimizer"] = _in_its_dialect(body["optimizer"], changes.get("optimizer") or {})
     same_model = not {"model", "data"} & changes.keys()
-    kept = {} if changes.get("initializer") is not None else dict(session.parameters)
+    kept = (
+        {}
+        if changes.get("initializer") is not None
+        else {name: listed(value) for name, value in session.parameters.items()}
+    )
     body["parameters"] = (kept if same_model else {}) | (changes.get("parameters") or {})
     if changes.get("model") is not None and changes["model"].get("kind") == "expression" and "loss" not in changes:
         body["loss"] = {"reduction": old["loss"]["reduction"]}
@@ -69,7 +73,9 @@ def _changed(session: Session, changes: Mapping[str, Any], limits: Limits) -> De
     if same_model:
         return definition
     given = changes.get("parameters") or {}
-    values = {name: kept[name] for name in definition.names if name in kept and name not in given}
+    shapes = session.definition.shapes
+    same = [name for name, shape in definition.shapes.items() if shapes.get(name) == shape]
+    values = {name: kept[name] for name in same if name in kept and name not in given}
     parameters = definition.document["parameters"] | values
     return replace(definition, document=definition.document | {"parameters": parameters})
 

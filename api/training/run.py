@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 from api.engine.compiler import Trainer, cost, trainer
 from api.engine.errors import InvalidInput
 from api.training.definition import Definition
-from api.training.session import Phase, Position, Progress, Session, Snapshot
+from api.training.session import Phase, Position, Progress, Session, Snapshot, Value, finite
 
 STRETCH_STEPS = 4096
 """Steps in one stretch at most, so that any state inside is replayed quickly."""
@@ -124,7 +124,7 @@ def _checked(
             end, losses, sound = train(definition, start, met + 1)
     stopped = "until" if below is not None and losses[-1] < below else None
     # a sum may overflow where no loss does: then every step is looked at in vain, which is slow but right
-    if sound and math.isfinite(sum(losses)) and all(map(math.isfinite, _numbers(definition, end))):
+    if sound and math.isfinite(sum(losses)) and all(map(finite, _everything(end))):
         return end, losses, stopped
     return _until_not_finite(definition, start, len(losses), stopped)
 
@@ -146,6 +146,8 @@ def _until_not_finite(
 def train(definition: Definition, start: Snapshot, count: int) -> tuple[Snapshot, list[float], bool]:
     """``count`` steps without looking at them: the state after, each step's loss, and False if a gradient may have
     been not finite without a trace in either."""
+    if not definition.graph.scalar:
+        return _stepped(definition, start, count)
     losses: list[float] = []
     values = _numbers(definition, start)
     size, position, progress, sound = len(values), start.position, start.progress, True
@@ -189,6 +191,23 @@ def _rates(definition: Definition, position: Position, progress: Progress, count
     per_epoch = max(1, math.ceil(definition.row_count / definition.batch_size))
     rates = (definition.rate(step, epoch + later, progress.plateau) for later in range(math.ceil(count / per_epoch)))
     return [rate for rate in rates for _ in range(per_epoch)][:count]
+
+
+def _stepped(definition: Definition, start: Snapshot, count: int) -> tuple[Snapshot, list[float], bool]:
+    """The same for a graph with tensors, by the kernels that stepping uses."""
+    session, losses = Session(definition, start), list[float]()
+    for _ in range(count):
+        session = session.forward().backward()
+        losses.append(session.loss or 0.0)
+        if session.diverged:
+            return session.snapshot, losses, False
+        session = session.update()
+    return session.snapshot, losses, True
+
+
+def _everything(snapshot: Snapshot) -> Iterator[Value]:
+    """The value of every parameter and slot."""
+    return chain(snapshot.parameters.values(), *(values.values() for values in snapshot.slots.values()))
 
 
 def _trainer(definition: Definition, rows: int, round: int = 1) -> Trainer:

@@ -21,14 +21,30 @@ from api.engine import descent
 from api.engine import forward as evaluator
 from api.engine.backward import Gradients, backpropagate
 from api.engine.errors import Diverged, InvalidInput, WrongPhase
-from api.engine.forward import Value as Recorded
-from api.engine.rules import Rule
+from api.engine.kernels import Value as Recorded
+from api.engine.kernels import kernels
+from api.engine.rules import Rule, norm
 from api.engine.schedules import Plateau
 from api.engine.wording import pointer_part, shown
 from api.training.data import batch_rows
 from api.training.definition import SETTINGS, Definition, schedule_of, values_of
 
 Value = float | NDArray[np.float64]
+
+
+def value_of(given: Any) -> Value:
+    """A parameter's value from a number or a nested list."""
+    return np.asarray(given, dtype=np.float64) if isinstance(given, list) else float(given)
+
+
+def listed(value: Value) -> Any:
+    """The number or nested list that ``value_of`` makes a value from."""
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+def finite(value: Value) -> bool:
+    """Whether every number in it is finite."""
+    return math.isfinite(value) if isinstance(value, float) else bool(np.isfinite(value).all())
 
 
 class Phase(StrEnum):
@@ -103,11 +119,11 @@ class Update:
     fields: Mapping[str, float]
     learning_rate: float
     loss: float
-    before: Mapping[str, float]
-    gradients: Mapping[str, float]
-    slots: Mapping[str, Mapping[str, float]]
-    after: Mapping[str, float]
-    terms: Mapping[str, tuple[float, ...]]
+    before: Mapping[str, Value]
+    gradients: Mapping[str, Value]
+    slots: Mapping[str, Mapping[str, Value]]
+    after: Mapping[str, Value]
+    terms: Mapping[str, tuple[Value, ...]]
 
     @property
     def rule(self) -> Rule:
@@ -116,10 +132,20 @@ class Update:
 
 
 def slots_of(definition: Definition, kept: Mapping[str, Mapping[str, Value]]) -> dict[str, dict[str, Value]]:
-    """The slots that the optimiser needs: those of ``kept`` as they are, others as they are born."""
+    """The slots that the optimiser needs: a parameter goes on with those of ``kept`` if it has all of them there in its
+    shape, else with new ones."""
+    shapes = {slot: definition.slot_shapes(slot) for slot in definition.slot_names}
+    goes_on = [
+        name
+        for name in definition.names
+        if all(name in kept.get(slot, {}) and np.shape(kept[slot][name]) == shapes[slot][name] for slot in shapes)
+    ]
     return {
-        slot: {name: kept.get(slot, {}).get(name, definition.rule.born(slot)) for name in definition.names}
-        for slot in definition.slot_names
+        slot: {
+            name: kept[slot][name] if name in goes_on else value_of(np.full(shape, definition.rule.born(slot)).tolist())
+            for name, shape in each.items()
+        }
+        for slot, each in shapes.items()
     }
 
 
@@ -137,7 +163,7 @@ class Session:
     @staticmethod
     def start(definition: Definition) -> Session:
         """The session at its very beginning: step 0, the first batch fed."""
-        values = {name: float(definition.document["parameters"][name]) for name in definition.names}
+        values = {name: value_of(definition.document["parameters"][name]) for name in definition.names}
         return Session(definition, Snapshot(Position(), values, slots_of(definition, {}), Progress()))
 
     @staticmethod
@@ -188,31 +214,33 @@ class Session:
         return self.position.batch - 1 + max(1, math.ceil(left / self.definition.batch_size))
 
     @cached_property
-    def inputs(self) -> dict[str, list[float]]:
-        """The present batch: one number per row for each placeholder."""
-        data = self.definition.data
-        if data is None:
-            return {}
-        rows = list(self.batch_rows)
-        return {name: data.rows[rows, data.columns.index(name)].tolist() for name in self.definition.graph.placeholders}
+    def inputs(self) -> dict[str, Recorded]:
+        """The present batch: each placeholder's value, rows first."""
+        use = kernels(self.definition.graph)
+        return {name: use.given(value) for name, value in self.definition.inputs(self.batch_rows).items()}
 
     @property
     def loss(self) -> float | None:
         """The present batch's loss, once computed."""
-        return None if self.values is None else float(self.values[self.definition.graph.loss])  # type: ignore[arg-type]
+        return None if self.values is None else float(self.values[self.definition.graph.loss])
 
     @cached_property
-    def gradients(self) -> dict[str, float] | None:
+    def gradients(self) -> dict[str, Value] | None:
         """∂L/∂parameter by name, once computed; 0 for a parameter that the loss does not depend on."""
         if self.computed is None:
             return None
-        index = self.definition.graph.index
-        return {name: self.computed.of.get(index[name], 0.0) for name in self.definition.names}  # type: ignore[misc]
+        return self._of_parameters(self.computed)
+
+    def _of_parameters(self, computed: Gradients) -> dict[str, Value]:
+        graph = self.definition.graph
+        nodes = [graph.nodes[graph.index[name]] for name in self.definition.names]
+        use, of = kernels(graph), computed.of
+        return {node.id: of[node.index] if node.index in of else use.zero(node, 0) for node in nodes}
 
     @property
     def gradient_norm(self) -> float:
         """The Euclidean norm of all gradients together, in phase ``backward``."""
-        return math.hypot(*(self.gradients or {}).values())
+        return math.hypot(*(norm(gradient) for gradient in (self.gradients or {}).values()))
 
     @property
     def learning_rate(self) -> float:
@@ -223,7 +251,7 @@ class Session:
     def diverged(self) -> bool:
         """Whether the present batch's loss or a gradient is not finite."""
         numbers = [] if self.loss is None else [self.loss, *(self.gradients or {}).values()]
-        return not all(map(math.isfinite, numbers))
+        return not all(map(finite, numbers))
 
     def allowed(self, undoable: bool) -> list[str]:
         """The actions accepted now; ``undoable`` says whether there is an earlier one on the line."""
@@ -237,7 +265,7 @@ class Session:
         """Feed the batch forward: every value up to the loss."""
         self._must_accept("forward")
         graph = self.definition.graph
-        values = evaluator.forward(graph, self.parameters, self.inputs)  # type: ignore[arg-type]
+        values = evaluator.forward(graph, self.parameters, self.inputs)
         return replace(self, phase=Phase.FORWARD, values=values)
 
     def backward(self) -> Session:
@@ -251,11 +279,10 @@ class Session:
         self._must_accept("update")
         self.must_be_finite()
         definition, snapshot, loss = self.definition, self.snapshot, self.loss or 0.0
-        before = {name: float(value) for name, value in snapshot.parameters.items()}
-        slots: dict[str, dict[str, float]] = snapshot.slots  # type: ignore[assignment]
-        rate, gradients = self.learning_rate, self.gradients or {}
+        before, slots, rate, gradients = snapshot.parameters, snapshot.slots, self.learning_rate, self.gradients or {}
         fields = definition.fields | ({"learning_rate": rate} if "learning_rate" in definition.fields else {})
-        step = definition.rule.step(fields, before, gradients, slots, self._gradients_at)
+        rule = definition.rule.floats if definition.graph.scalar else definition.rule.arrays
+        step = rule.step(fields, before, gradients, slots, self._gradients_at)
         position = snapshot.position.after(len(self.batch_rows), definition.row_count)
         progress = snapshot.progress.after(definition, loss, snapshot.position.batch, position.batch == 1)
         done = Update(
@@ -272,11 +299,10 @@ class Session:
         )
         return Session(definition, Snapshot(position, step.after, step.slots, progress), last_update=done)
 
-    def _gradients_at(self, parameters: Mapping[str, float]) -> dict[str, float]:
+    def _gradients_at(self, parameters: Mapping[str, Value]) -> dict[str, Value]:
         """The present batch's gradients where the parameters have other values."""
         graph = self.definition.graph
-        found = backpropagate(graph, evaluator.forward(graph, parameters, self.inputs)).of
-        return {name: found.get(graph.index[name], 0.0) for name in parameters}  # type: ignore[misc]
+        return self._of_parameters(backpropagate(graph, evaluator.forward(graph, parameters, self.inputs)))
 
     def patch(self, changes: Mapping[str, Any]) -> Session:
         """Change parameters, optimizer, schedule, batch_size or title by hand, in phase ``ready``."""
@@ -301,7 +327,8 @@ class Session:
             settings["schedule"] = (old if same_kind else {}) | changes["schedule"]
         settings = self.definition.settings | settings
         settings["schedule"] = schedule_of(settings["schedule"], settings["optimizer"])
-        values = values_of(changes.get("parameters") or {}, self.definition.names)
+        given = values_of(changes.get("parameters") or {}, self.definition.graph)
+        values = {name: value_of(value) for name, value in given.items()}
         return self._patched(self.definition.patched(settings), {**self.parameters, **values})
 
     def _patched(self, definition: Definition, parameters: Mapping[str, Value]) -> Session:

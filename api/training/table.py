@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 
 from api.engine.errors import FieldError, InvalidInput, LimitExceeded
-from api.engine.ops import FUNCTIONS, LATER
+from api.engine.ops import FUNCTIONS
 from api.engine.wording import counted, shown
 from api.training.limits import Limits
 
@@ -123,7 +123,7 @@ def _identifier(label: str, place: int) -> str:
         return f"column_{place}"
     if name[0].isdigit():
         name = f"column_{name}"
-    return f"{name}_" if name in FUNCTIONS or name in LATER else name
+    return f"{name}_" if name in FUNCTIONS else name
 
 
 def _records(text: str, delimiter: str, pointer: str) -> Iterator[Record]:

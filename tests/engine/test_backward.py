@@ -21,8 +21,8 @@ def trace(source: str, given: Numbers | None = None, **more: float) -> tuple[Num
     gradients = backpropagate(graph, values).of
     index = graph.index
     return (
-        {name: float(values[place]) for name, place in index.items()},  # type: ignore[arg-type]
-        {name: float(gradients[place]) for name, place in index.items() if place in gradients},  # type: ignore[arg-type]
+        {name: float(values[place]) for name, place in index.items()},
+        {name: float(gradients[place]) for name, place in index.items() if place in gradients},
     )
 
 
@@ -122,8 +122,8 @@ def test_five_thousand_operations_deep() -> None:
 def test_rows_add_up_where_a_quantity_has_none() -> None:
     """mean(∂L/∂ŷ·x), not mean(∂L/∂ŷ)·mean(x): at the article's start the full batch gives these."""
     rows = {"x1": [4.0, 2, 1, 3, 1, 6], "x2": [1.0, 8, 0, 2, 4, 7], "y": [2.0, -14, 1, -1, -7, -8]}
-    graph = build("yhat = w1*x1 + w2*x2 + b\nL = (yhat - y)**2", rows)
+    graph = build("yhat = w1*x1 + w2*x2 + b\nL = (yhat - y)**2", tuple(rows))
     values = forward(graph, {"w1": -0.017, "w2": -0.048, "b": 0.0}, rows)
     gradients = backpropagate(graph, values).of
-    found = [round(float(gradients[graph.index[name]]), 4) for name in ("w1", "w2", "b")]  # type: ignore[arg-type]
+    found = [round(float(gradients[graph.index[name]]), 4) for name in ("w1", "w2", "b")]
     assert found == [24.135, 62.7813, 8.5517]

@@ -32,9 +32,9 @@ def stepped(
     for batch in batches:
         values = forward(graph, parameters, batch)
         gradients = backpropagate(graph, values).of
-        losses.append(float(values[graph.loss]))  # type: ignore[arg-type]
+        losses.append(float(values[graph.loss]))
         for name in parameters:
-            parameters[name] -= 0.01 * float(gradients.get(graph.index[name], 0.0))  # type: ignore[arg-type]
+            parameters[name] -= 0.01 * float(gradients.get(graph.index[name], 0.0))
     return list(parameters.values()), losses
 
 

@@ -21,6 +21,14 @@ STATISTICS = {
     "uniform": (0.0, 0.1 / 12**0.5, -0.05, 0.05),
     "normal": (0.0, 0.05, -0.5, 0.5),
     "truncated_normal": (0.0, 0.05 * 0.87962566, -0.1, 0.1),
+    # of a weight [100, 200]
+    "glorot_uniform": (0.0, (2 / 300) ** 0.5, -((6 / 300) ** 0.5), (6 / 300) ** 0.5),
+    "glorot_normal": (0.0, (2 / 300) ** 0.5, -1.0, 1.0),
+    "he_uniform": (0.0, (2 / 100) ** 0.5, -((6 / 100) ** 0.5), (6 / 100) ** 0.5),
+    "he_normal": (0.0, (2 / 100) ** 0.5, -1.0, 1.0),
+    "lecun_uniform": (0.0, (1 / 100) ** 0.5, -((3 / 100) ** 0.5), (3 / 100) ** 0.5),
+    "lecun_normal": (0.0, (1 / 100) ** 0.5, -1.0, 1.0),
+    "orthogonal": (0.0, (1 / 200) ** 0.5, -1.0, 1.0),
 }
 
 
@@ -44,10 +52,19 @@ def test_the_values_have_the_mean_the_spread_and_the_bounds_of_the_formula(kind:
     assert smallest <= values.min() <= values.max() <= largest
 
 
-@pytest.mark.parametrize("kind", INITIALIZERS)
+@pytest.mark.parametrize("shape", [(3, 5), (5, 3), (4, 4), (2, 3, 4), (6,)])
+def test_orthogonal_rows_or_columns_are_orthonormal(shape: tuple[int, ...]) -> None:
+    values = draw("orthogonal", {"gain": 2.0}, shape, Draws(3))
+    assert isinstance(values, np.ndarray)
+    matrix = values.reshape(-1, shape[-1])
+    few = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+    assert few @ few.T == pytest.approx(4 * np.eye(few.shape[0]), abs=1e-12)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in INITIALIZERS if kind != "orthogonal"])
 def test_a_scalar_is_a_plain_float_and_the_first_of_an_array(kind: str) -> None:
-    scalar = draw(kind, fields_of(kind), (), Draws(1, Stream.PARAMETERS, 0))
-    array = draw(kind, fields_of(kind), (3,), Draws(1, Stream.PARAMETERS, 0))
+    scalar = draw(kind, fields_of(kind), (), Draws(1, Stream.PARAMETERS, 0), fan_in=4, fan_out=2)
+    array = draw(kind, fields_of(kind), (3,), Draws(1, Stream.PARAMETERS, 0), fan_in=4, fan_out=2)
     assert type(scalar) is float
     assert isinstance(array, np.ndarray)
     assert scalar == array[0]

@@ -8,11 +8,11 @@ import random
 import pytest
 
 from api.engine import ops
-from api.engine.ops import FORWARD, OPERATIONS, PARTIALS, Operation
+from api.engine.ops import ELEMENTWISE, FORWARD, PARTIALS, Operation
 from api.engine.terms import Apply, Name, Number, Term
 
 POSITIVE = {"log", "sqrt", "power", "divide"}
-ROWS = [pytest.param(row, id=row.name) for row in OPERATIONS.values()]
+ROWS = [pytest.param(row, id=row.name) for row in ELEMENTWISE.values()]
 
 
 def points(row: Operation) -> list[tuple[float, float]]:
@@ -46,8 +46,8 @@ def test_each_partial_agrees_with_central_differences(row: Operation) -> None:
 
 
 def test_a_planted_wrong_partial_is_caught() -> None:
-    assert not agrees(OPERATIONS["tanh"], lambda _a, _b, y, _c: 1.0 - y, 0)
-    assert not agrees(OPERATIONS["multiply"], PARTIALS["multiply"][1], 0)
+    assert not agrees(ELEMENTWISE["tanh"], lambda _a, _b, y, _c: 1.0 - y, 0)
+    assert not agrees(ELEMENTWISE["multiply"], PARTIALS["multiply"][1], 0)
 
 
 def evaluated(tree: Term, names: dict[str, float]) -> float:
@@ -116,7 +116,7 @@ def test_division_and_powers_give_inf_and_nan_where_floats_would_raise() -> None
     assert ops.power(1e200, 2.5) == math.inf
 
 
-@pytest.mark.parametrize("name", [row.name for row in OPERATIONS.values() if row.function])
+@pytest.mark.parametrize("name", [row.name for row in ELEMENTWISE.values() if row.function])
 def test_nothing_raises_and_nan_stays_nan(name: str) -> None:
     for a in (math.nan, math.inf, -math.inf, 0.0, -0.0, 1e308, -1e308, 5e-324):
         for b in (1.0, math.nan, math.inf):

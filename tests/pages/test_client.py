@@ -58,7 +58,7 @@ def test_the_sheet_is_small_and_fetches_nothing() -> None:
 def test_one_press_starts_the_articles_own_session() -> None:
     given, fields = Forms(read("index.html")).found[0]
     assert (given["method"], given["action"], fields) == ("post", "v1/sessions", [])
-    assert '<button class="go" autofocus>' in read("index.html")
+    assert '<button type="submit" class="go" autofocus>' in read("index.html")
 
 
 @pytest.mark.parametrize("name", PAGES)

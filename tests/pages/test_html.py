@@ -23,7 +23,6 @@ from tests.documents.stored import Kept, started, traced
 from tests.pages.documents import BASE, BODIES, article, finished, page, state
 
 VOID = {"meta", "link", "input", "br", "img", "hr"}
-OPTIONAL_END = {"li"}
 HOSTILE = "<script>alert('1')</script>\"&amp;"
 
 
@@ -50,15 +49,14 @@ class Outline(HTMLParser):
             self.forms.append((given["action"], {}))
         if tag in ("input", "textarea", "select") and "name" in given:
             self.forms[-1][1][given["name"]] = given.get("value", "")
-        if tag not in VOID | OPTIONAL_END:
+        if tag not in VOID:
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         pass  # inside an SVG
 
     def handle_endtag(self, tag: str) -> None:
-        if tag not in OPTIONAL_END:
-            assert self.open.pop() == tag
+        assert self.open.pop() == tag
 
     @property
     def fragments(self) -> set[str]:
@@ -105,7 +103,7 @@ def test_the_next_button_takes_the_next_step_and_says_at_which_revision(phase: s
     fields = form(checked(text), f"/{action}")
     assert fields["revision"] == "2"
     assert fields["idempotency_key"]
-    assert re.search(rf'<button id="next" class="go">.*?{action.capitalize()}</button>', text)
+    assert re.search(rf'<button type="submit" id="next" class="go">.*?{action.capitalize()}</button>', text)
 
 
 def test_every_form_that_changes_a_session_names_its_revision() -> None:
@@ -141,9 +139,9 @@ def test_a_read_only_page_has_no_button() -> None:
 
 def test_what_is_not_allowed_cannot_be_pressed() -> None:
     text = session_page(page(Kept(article("ready"), undoable=False)))
-    assert "<button disabled>Undo</button>" in text
+    assert '<button type="submit" disabled>Undo</button>' in text
     busy = session_page(page(Kept(article(), running=True)))
-    assert "<button disabled>Run epoch</button>" in busy
+    assert '<button type="submit" disabled>Run epoch</button>' in busy
     assert 'class="go"' not in busy
     assert 'id="next"' in busy  # where the address points to is there all the same
 

@@ -181,7 +181,7 @@ def test_the_kinds_of_the_tables_are_those_of_the_schema() -> None:
         (("loss", "kind"), LOSSES),
         (("optimizer", "dialect"), DIALECTS),
         (("optimizer", "kind"), OPTIMIZERS),
-        (("model", "kind"), MODELS),
+        (("model", "kind"), (*MODELS, "preset")),
     ):
         definition, field = CreateBody.model_json_schema()["$defs"][f"{path[0].capitalize()}Body"], path[1]
         assert definition["properties"][field]["anyOf"][0]["enum"] == list(table)
