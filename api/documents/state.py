@@ -13,7 +13,8 @@ import pydantic_core
 from api.documents.graph import chain_rule, edge_partials, graph_document
 from api.documents.tensors import LONG, SHORT, tensor
 from api.engine.explain import tree, with_numbers
-from api.engine.notation import LATEX, TEXT
+from api.engine.latex import LATEX
+from api.engine.notation import TEXT
 from api.engine.optimizers import OPTIMIZERS
 from api.engine.terms import Apply, Name, Term, substitute
 from api.training.session import Session, Update
