@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
 
+from api.engine.array_compiler import array_trainer
 from api.engine.compiler import Trainer, cost, trainer
 from api.engine.errors import InvalidInput
 from api.training.definition import Definition
-from api.training.session import Phase, Position, Progress, Session, Snapshot, finite
+from api.training.session import Phase, Position, Progress, Session, Snapshot, Value, finite
 
 STRETCH_STEPS = 4096
 """Steps in one stretch at most, so that any state inside is replayed quickly."""
@@ -146,7 +148,7 @@ def _until_not_finite(
 def train(definition: Definition, start: Snapshot, count: int) -> tuple[Snapshot, list[float]]:
     """``count`` steps without looking at them: the state after and each step's loss."""
     if not definition.graph.scalar:
-        return _stepped(definition, start, count)
+        return _with_arrays(definition, start, count)
     losses: list[float] = []
     values = [float(start.parameters[name]) for name in definition.names]
     position, progress, shuffled = start.position, start.progress, definition.document["shuffle"]
@@ -160,16 +162,39 @@ def train(definition: Definition, start: Snapshot, count: int) -> tuple[Snapshot
     return Snapshot(position, parameters, start.slots, progress), losses
 
 
-def _stepped(definition: Definition, start: Snapshot, count: int) -> tuple[Snapshot, list[float]]:
-    """The same for a graph with tensors, by the kernels that stepping uses."""
-    session, losses = Session(definition, start), list[float]()
-    for _ in range(count):
-        session = session.forward().backward()
-        losses.append(session.loss or 0.0)
-        if session.diverged:
-            break
-        session = session.update()
-    return session.snapshot, losses
+def _with_arrays(definition: Definition, start: Snapshot, count: int) -> tuple[Snapshot, list[float]]:
+    """The same for a graph with tensors: every batch is a tuple of arrays."""
+    losses: list[float] = []
+    values = [start.parameters[name] for name in definition.names]
+    position, progress = start.position, start.progress
+    repeated = not definition.document["shuffle"]
+    with np.errstate(all="ignore"):
+        while len(losses) < count:
+            done, size = len(losses), min(definition.batch_size, max(definition.row_count - position.offset, 0))
+            loop = array_trainer(definition.graph, size, definition.optimizer["kind"], definition.optimizer["dialect"])
+            many = max(1, min(count - done, (definition.row_count - position.offset) // max(size, 1)))
+            rows = definition.order(position.epoch)[position.offset : position.offset + size * many]
+            batches = [_arrays(definition, loop, rows[at * size : (at + 1) * size], repeated) for at in range(many)]
+            values = list(loop.train(*values, batches, losses.append, **definition.fields))
+            position, progress = _moved(definition, position, progress, losses, done, many)
+    parameters = {name: _kept(value) for name, value in zip(definition.names, values, strict=True)}
+    return Snapshot(position, parameters, start.slots, progress), losses
+
+
+def _arrays(definition: Definition, loop: Trainer, rows: Sequence[int], repeated: bool) -> tuple[Any, ...]:
+    """One batch for ``loop``; kept for the next epoch where the same batches come again."""
+    fed = _batch(definition, tuple(rows)) if repeated else definition.inputs(rows)
+    return tuple(fed[name] for name in loop.columns)
+
+
+@lru_cache(maxsize=512)
+def _batch(definition: Definition, rows: tuple[int, ...]) -> dict[str, Any]:
+    return definition.inputs(rows)
+
+
+def _kept(value: Any) -> Value:
+    """A parameter as a session holds it: a float, or an array of its own."""
+    return float(value) if np.ndim(value) == 0 else np.ascontiguousarray(value, dtype=np.float64)
 
 
 def _trainer(definition: Definition, rows: int, round: int = 1) -> Trainer:
