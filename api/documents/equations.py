@@ -29,7 +29,9 @@ from api.engine.explain import (
 )
 from api.engine.graph import Graph, Node
 from api.engine.kernels import Value
-from api.engine.notation import LATEX, MATHML, TEXT, Script, exact, markup, rounded
+from api.engine.latex import LATEX
+from api.engine.mathml import MATHML, markup
+from api.engine.notation import TEXT, Script, exact, rounded
 from api.engine.paths import Edge
 from api.engine.terms import Apply, Name, Number, Term, apply
 from api.training.session import Session

@@ -11,7 +11,8 @@ from api.engine import paths
 from api.engine.explain import named_formula, named_partial, operation_formula, operation_partial
 from api.engine.graph import Graph, Node
 from api.engine.kernels import Value, kernels
-from api.engine.notation import LATEX, TEXT
+from api.engine.latex import LATEX
+from api.engine.notation import TEXT
 from api.engine.paths import Edge
 from api.engine.terms import Apply, Name, Term
 from api.training.session import Session

@@ -14,7 +14,8 @@ import numpy as np
 from api.documents.tensors import SHORT, tensor
 from api.engine.descent import LETTERS
 from api.engine.explain import with_numbers
-from api.engine.notation import LATEX, TEXT
+from api.engine.latex import LATEX
+from api.engine.notation import TEXT
 from api.engine.rules import Line, Rule, Value
 from api.engine.terms import Apply, Name, Number, Term, apply, names, substitute
 from api.training.session import Session, Update

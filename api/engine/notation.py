@@ -1,4 +1,4 @@
-"""How formulas are written: as text, as LaTeX, as MathML. One walk over the tree, one class for each script.
+"""How formulas are written: one walk over the tree, as text here, as LaTeX in ``latex``, as MathML in ``mathml``.
 
 A name says how it is set: ``yhat`` is ŷ, ``w1`` is w₁, ``w1_2_3`` is w with 1,2,3 below, ``alpha`` is α, and a name of
 several letters stands upright.
@@ -6,20 +6,67 @@ several letters stands upright.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
-from html import escape
 from typing import NamedTuple
 
-from api.engine.spelling import GREEK, Spelling, exact, rounded, spelling
 from api.engine.terms import Apply, Name, Number, Term, leading
 
-__all__ = ["LATEX", "MATHML", "TEXT", "Piece", "Script", "Spelling", "exact", "markup", "rounded", "spelling"]
-
-_CASES, _SUM, _PRODUCT, _UNARY, _POWER, _ATOM = 0, 1, 2, 3, 4, 9
+_GREEK_WORDS = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau phi chi psi omega"
+)
+GREEK = dict(zip(_GREEK_WORDS.split(" "), "αβγδεζηθικλμνξπρστφχψω", strict=True))
+SYMBOLS = {"learning_rate": "η"}
+"""Fields of optimisers that have a letter of their own."""
+CASES, SUM, PRODUCT, UNARY, POWER, ATOM = 0, 1, 2, 3, 4, 9
+"""How tightly a formula's outermost sign binds."""
 _SIMPLE = re.compile(r"[\w.]+")
 _RELATIONS = {"greater": ">", "less": "<"}
-_INFIX = {"add": ("+", _SUM), "subtract": ("−", _SUM), "multiply": ("·", _PRODUCT)}
+_INFIX = {"add": ("+", SUM), "subtract": ("−", SUM), "multiply": ("·", PRODUCT)}
+
+
+class Spelling(NamedTuple):
+    """A name's parts: ``base`` as it is set, whether it wears a hat, and what stands below it."""
+
+    base: str
+    hat: bool
+    below: str
+
+
+def spelling(name: str) -> Spelling:
+    """The parts of ``name``; an operation's node ``yhat:1`` keeps its number in brackets."""
+    name, _, part = name.partition(":")
+    if name in SYMBOLS:
+        return Spelling(SYMBOLS[name], False, "")
+    base, below = name, ""
+    if "_" in name.strip("_"):
+        head, _, tail = name.partition("_")
+        if head and all(piece.isdigit() for piece in tail.split("_")):
+            base, below = head, tail.replace("_", ",")
+    stem = base.rstrip("0123456789")
+    if stem and stem != base and "_" not in stem:
+        below = ",".join(filter(None, (base[len(stem) :], below)))
+        base = stem
+    hat = len(base) > 3 and base.endswith("hat")
+    base = base[:-3] if hat else base
+    if part:
+        below = ",".join(filter(None, (below, f"({part})")))
+    return Spelling(GREEK.get(base, base), hat, below)
+
+
+def exact(value: float) -> str:
+    """The shortest decimal that reads back as ``value``; integers without a point."""
+    if not math.isfinite(value):
+        return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+    return str(int(value)) if value == int(value) and abs(value) < 1e16 else repr(value)
+
+
+def rounded(value: float, digits: int = 6) -> str:
+    """``value`` to ``digits`` significant digits; integers without a point."""
+    if not math.isfinite(value) or (value == int(value) and abs(value) < 1e9):
+        return exact(value)
+    return exact(float(f"{value:.{digits}g}"))
 
 
 class Piece(NamedTuple):
@@ -43,9 +90,9 @@ class Script:
         if isinstance(tree, Number):
             text = self.format(tree.value)
             negative = text.startswith("-")
-            return Piece(self.number(text), _UNARY if negative else _ATOM)
+            return Piece(self.number(text), UNARY if negative else ATOM)
         if isinstance(tree, Name):
-            return Piece(self.name(tree), _ATOM)
+            return Piece(self.name(tree), ATOM)
         assert isinstance(tree, Apply)
         return self._applied(tree)
 
@@ -56,20 +103,20 @@ class Script:
         if operation == "divide":
             return self.fraction(*map(self._piece, arguments))
         if operation == "negative":
-            return Piece(self.minus(self._wrapped(arguments[0], _PRODUCT)), _UNARY)
+            return Piece(self.minus(self._wrapped(arguments[0], PRODUCT)), UNARY)
         if operation in ("square", "power"):
-            return Piece(self.power(self._wrapped(arguments[0], _ATOM), self._exponent(tree)), _POWER)
+            return Piece(self.power(self._wrapped(arguments[0], ATOM), self._exponent(tree)), POWER)
         if operation == "matmul":
             return Piece(
-                self.matmul(*(self._wrapped(one, _PRODUCT + (place > 0)) for place, one in enumerate(arguments))),
-                _PRODUCT,
+                self.matmul(*(self._wrapped(one, PRODUCT + (place > 0)) for place, one in enumerate(arguments))),
+                PRODUCT,
             )
         if operation == "transpose":
-            return Piece(self.transpose(self._wrapped(arguments[0], _ATOM), self.write(arguments[0])), _ATOM)
+            return Piece(self.transpose(self._wrapped(arguments[0], ATOM), self.write(arguments[0])), ATOM)
         if operation == "index":
-            return Piece(self.index(self._wrapped(arguments[0], _ATOM), _items(tree.static)), _ATOM)
+            return Piece(self.index(self._wrapped(arguments[0], ATOM), _items(tree.static)), ATOM)
         if operation in _RELATIONS:
-            return Piece(self.bracket(self._relation(tree), "[]"), _ATOM)
+            return Piece(self.bracket(self._relation(tree), "[]"), ATOM)
         if operation == "where":
             condition, *choices = arguments
             assert isinstance(condition, Apply)
@@ -79,9 +126,9 @@ class Script:
         if operation == "partial":
             return self.partial(*(self.write(one) for one in arguments))
         if operation in ("sum_rows", "mean_rows"):
-            return self.over_rows(operation, self._wrapped(arguments[0], _PRODUCT), self._piece(arguments[0]).text)
+            return self.over_rows(operation, self._wrapped(arguments[0], PRODUCT), self._piece(arguments[0]).text)
         options = [self.option(name, value) for name, value in tree.static]
-        return Piece(self.call(operation, [self.write(one) for one in arguments] + options), _ATOM)
+        return Piece(self.call(operation, [self.write(one) for one in arguments] + options), ATOM)
 
     def _exponent(self, tree: Apply) -> str:
         if len(tree.arguments) == 2:
@@ -96,7 +143,7 @@ class Script:
         second = self._piece(right)
         # a − (b − c) needs its brackets, as does every negative number after a sign
         first = leading(right)
-        negative = second.binds == _UNARY or (isinstance(first, Number) and self.format(first.value).startswith("-"))
+        negative = second.binds == UNARY or (isinstance(first, Number) and self.format(first.value).startswith("-"))
         loose = second.binds < binds or (operation == "subtract" and second.binds == binds) or negative
         text = self.bracket(second.text) if loose else second.text
         if operation == "multiply":
@@ -129,9 +176,9 @@ class Script:
         return f"{base}**{exponent if _SIMPLE.fullmatch(exponent) else f'({exponent})'}"
 
     def fraction(self, above: Piece, below: Piece) -> Piece:
-        over = self.bracket(above.text) if above.binds < _PRODUCT else above.text
-        under = self.bracket(below.text) if below.binds <= _UNARY else below.text
-        return Piece(f"{over}/{under}", _PRODUCT)
+        over = self.bracket(above.text) if above.binds < PRODUCT else above.text
+        under = self.bracket(below.text) if below.binds <= UNARY else below.text
+        return Piece(f"{over}/{under}", PRODUCT)
 
     def bracket(self, text: str, kind: str = "()") -> str:
         return f"{kind[0]}{text}{kind[1]}"
@@ -153,184 +200,23 @@ class Script:
         return f"{base}[{items}]"
 
     def partial(self, above: str, below: str) -> Piece:
-        return Piece(f"d{above}/d{below}", _POWER)
+        return Piece(f"d{above}/d{below}", POWER)
 
     def cases(self, condition: str, then: str, otherwise: str) -> Piece:
-        return Piece(f"{then} if {condition} else {otherwise}", _CASES)
+        return Piece(f"{then} if {condition} else {otherwise}", CASES)
 
     def at(self, text: str, place: Sequence[str]) -> Piece:
         """``text`` at a place, given by a name or by its coordinates."""
-        return Piece(f"{text} at {place[0] if len(place) == 1 else self.bracket(', '.join(place))}", _CASES)
+        return Piece(f"{text} at {place[0] if len(place) == 1 else self.bracket(', '.join(place))}", CASES)
 
     def over_rows(self, operation: str, wrapped: str, plain: str) -> Piece:
         del wrapped
-        return Piece(f"{operation.removesuffix('_rows')}({plain})", _ATOM)
+        return Piece(f"{operation.removesuffix('_rows')}({plain})", ATOM)
 
     def equation(self, left: str, right: str, assigned: bool = False) -> str:
         """``left = right``, or where ``assigned`` a new value taking the place of an old one."""
         del assigned  # text has one sign for both
         return f"{left} = {right}"
-
-
-class Latex(Script):
-    """Formulas as LaTeX for mathematics mode, with nothing beyond amsmath."""
-
-    def name(self, name: Name) -> str:
-        base, hat, below = spelling(name.letter or name.name)
-        greek = next((f"\\{word}" for word, letter in GREEK.items() if letter == base), base)
-        text = greek if len(base) == 1 else r"\mathrm{" + base.replace("_", r"\_") + "}"
-        below = ",".join(filter(None, (below, name.row)))
-        text = rf"\hat{{{text}}}" if hat else text
-        return text + (f"_{below}" if len(below) == 1 else f"_{{{below}}}" if below else "")
-
-    def infix(self, sign: str, left: str, right: str) -> str:
-        return f"{left} {'-' if sign == '−' else sign} {right}"
-
-    def times(self, left: str, right: str, dot: bool) -> str:
-        return f"{left} \\cdot {right}" if dot else f"{left} {right}"
-
-    def power(self, base: str, exponent: str) -> str:
-        return f"{base}^{exponent}" if len(exponent) == 1 else f"{base}^{{{exponent}}}"
-
-    def fraction(self, above: Piece, below: Piece) -> Piece:
-        return Piece(rf"\frac{{{above.text}}}{{{below.text}}}", _ATOM)
-
-    def bracket(self, text: str, kind: str = "()") -> str:
-        tall = r"\frac" in text or "^" in text
-        return rf"\left{kind[0]}{text}\right{kind[1]}" if tall else f"{kind[0]}{text}{kind[1]}"
-
-    def call(self, function: str, arguments: Sequence[str]) -> str:
-        inside = ", ".join(arguments)
-        if function == "sqrt":
-            return rf"\sqrt{{{inside}}}"
-        if function == "abs":
-            return rf"\left|{inside}\right|"
-        if function == "norm":
-            return rf"\left\lVert {inside} \right\rVert"
-        known = {"sigmoid": r"\sigma", "maximum": r"\max", "minimum": r"\min", "identity": ""}
-        builtin = {"exp", "log", "tanh", "sin", "cos"}
-        head = known.get(function, rf"\{function}" if function in builtin else rf"\operatorname{{{function}}}")
-        return rf"{head}\left({inside}\right)" if head else inside
-
-    def option(self, name: str, value: int | None) -> str:
-        return str(value) if name == "size" else rf"\mathrm{{{name}}}={value}"
-
-    def matmul(self, left: str, right: str) -> str:
-        return f"{left} \\, {right}"
-
-    def transpose(self, wrapped: str, plain: str) -> str:
-        del plain
-        return rf"{wrapped}^{{\top}}"
-
-    def index(self, base: str, items: str) -> str:
-        return rf"{base}_{{[{items}]}}"
-
-    def partial(self, above: str, below: str) -> Piece:
-        return Piece(rf"\frac{{\partial {above}}}{{\partial {below}}}", _POWER)
-
-    def cases(self, condition: str, then: str, otherwise: str) -> Piece:
-        lines = rf"{then} & \text{{if }} {condition} \\ {otherwise} & \text{{otherwise}}"
-        return Piece(rf"\begin{{cases}} {lines} \end{{cases}}", _CASES)
-
-    def at(self, text: str, place: Sequence[str]) -> Piece:
-        return Piece(rf"\left. {text} \right|_{{{self._place(place)}}}", _POWER)
-
-    def _place(self, place: Sequence[str]) -> str:
-        return place[0] if len(place) == 1 else self.bracket(", ".join(place))
-
-    def over_rows(self, operation: str, wrapped: str, plain: str) -> Piece:
-        del plain
-        scale = r"\frac{1}{n} " if operation == "mean_rows" else ""
-        return Piece(rf"{scale}\sum_i {wrapped}", _PRODUCT)
-
-    def equation(self, left: str, right: str, assigned: bool = False) -> str:
-        return rf"{left} \leftarrow {right}" if assigned else f"{left} = {right}"
-
-
-class MathML(Script):
-    """Formulas as MathML Core elements, to be put into one ``<math>`` by ``markup``."""
-
-    def number(self, text: str) -> str:
-        if text.startswith("-"):
-            return f'<mrow><mo form="prefix">−</mo><mn>{text[1:]}</mn></mrow>'
-        return f"<mn>{text.replace('Infinity', '∞')}</mn>"
-
-    def name(self, name: Name) -> str:
-        base, hat, below = spelling(name.letter or name.name)
-        text = f"<mi>{escape(base)}</mi>"
-        if hat:
-            text = f'<mover accent="true">{text}<mo>^</mo></mover>'
-        below = ",".join(filter(None, (below, name.row)))
-        return f"<msub>{text}<mrow>{self._below(below)}</mrow></msub>" if below else text
-
-    @staticmethod
-    def _below(below: str) -> str:
-        pieces = (f"<mn>{one}</mn>" if one.isdigit() else f"<mi>{escape(one)}</mi>" for one in below.split(","))
-        return '<mo separator="true">,</mo>'.join(pieces)
-
-    def infix(self, sign: str, left: str, right: str) -> str:
-        return f"{left}<mo>{escape(sign)}</mo>{right}"
-
-    def times(self, left: str, right: str, dot: bool) -> str:
-        return f"{left}<mo>{'·' if dot else '&#8290;'}</mo>{right}"  # else the invisible times
-
-    def minus(self, text: str) -> str:
-        return f'<mrow><mo form="prefix">−</mo>{text}</mrow>'
-
-    def power(self, base: str, exponent: str) -> str:
-        return f"<msup><mrow>{base}</mrow>{exponent}</msup>"
-
-    def fraction(self, above: Piece, below: Piece) -> Piece:
-        return Piece(f"<mfrac><mrow>{above.text}</mrow><mrow>{below.text}</mrow></mfrac>", _ATOM)
-
-    def bracket(self, text: str, kind: str = "()") -> str:
-        return f"<mrow><mo>{kind[0]}</mo>{text}<mo>{kind[1]}</mo></mrow>"
-
-    def call(self, function: str, arguments: Sequence[str]) -> str:
-        inside = "<mo>,</mo>".join(arguments)
-        if function == "sqrt":
-            return f"<msqrt>{inside}</msqrt>"
-        if function == "abs":
-            return f"<mrow><mo>|</mo>{inside}<mo>|</mo></mrow>"
-        if function == "norm":
-            return f"<mrow><mo>‖</mo>{inside}<mo>‖</mo></mrow>"
-        if function == "identity":
-            return inside
-        head = {"sigmoid": "σ", "maximum": "max", "minimum": "min"}.get(function, function)
-        return f"<mrow><mi>{head}</mi><mo>&#8289;</mo><mo>(</mo>{inside}<mo>)</mo></mrow>"  # function application
-
-    def option(self, name: str, value: int | None) -> str:
-        return f"<mn>{value}</mn>" if name == "size" else f"<mtext>{name} = {value}</mtext>"
-
-    def matmul(self, left: str, right: str) -> str:
-        return f"{left}<mo>&#8290;</mo>{right}"  # invisible times
-
-    def transpose(self, wrapped: str, plain: str) -> str:
-        del plain
-        return f"<msup><mrow>{wrapped}</mrow><mo>⊤</mo></msup>"
-
-    def index(self, base: str, items: str) -> str:
-        return f"<msub><mrow>{base}</mrow><mtext>[{items}]</mtext></msub>"
-
-    def partial(self, above: str, below: str) -> Piece:
-        return Piece(f"<mfrac><mrow><mo>∂</mo>{above}</mrow><mrow><mo>∂</mo>{below}</mrow></mfrac>", _POWER)
-
-    def cases(self, condition: str, then: str, otherwise: str) -> Piece:
-        rows = ((then, f"<mtext>if </mtext>{condition}"), (otherwise, "<mtext>otherwise</mtext>"))
-        table = "".join(f"<mtr><mtd>{value}</mtd><mtd>{when}</mtd></mtr>" for value, when in rows)
-        return Piece(f"<mrow><mo>{{</mo><mtable>{table}</mtable></mrow>", _CASES)
-
-    def at(self, text: str, place: Sequence[str]) -> Piece:
-        where = place[0] if len(place) == 1 else self.bracket("<mo>,</mo>".join(place))
-        return Piece(f"<msub><mrow>{text}<mo>|</mo></mrow><mrow>{where}</mrow></msub>", _POWER)
-
-    def over_rows(self, operation: str, wrapped: str, plain: str) -> Piece:
-        del plain
-        scale = "<mfrac><mn>1</mn><mi>n</mi></mfrac>" if operation == "mean_rows" else ""
-        return Piece(f"{scale}<munder><mo>∑</mo><mi>i</mi></munder>{wrapped}", _PRODUCT)
-
-    def equation(self, left: str, right: str, assigned: bool = False) -> str:
-        return f"{left}<mo>{'←' if assigned else '='}</mo>{right}"
 
 
 def _items(static: Sequence[tuple[str, int | None]]) -> str:
@@ -352,9 +238,4 @@ def _needs_dot(left: Term, right: Term) -> bool:
     return isinstance(first, Number) or (fraction and not isinstance(last, Name))
 
 
-TEXT, LATEX, MATHML = Script(), Latex(), MathML(rounded)
-
-
-def markup(*elements: str) -> str:
-    """A ``<math>`` of these elements, set as a display but in the running line."""
-    return f'<math displaystyle="true"><mrow>{"".join(elements)}</mrow></math>'
+TEXT = Script()

@@ -31,10 +31,26 @@ Values = Mapping[str, Value]
 Slots = Mapping[str, Values]
 SPACE: dict[str, object] = KERNELS | {"hypot": math.hypot}
 """What a rule's Python text over floats may call."""
-_ARRAY_SPACE: dict[str, object] = ARRAY_KERNELS | {"where": np.where}
 TOGETHER = ("gradient", "norm")
 _GIVEN = ("w", "g")
 _TIGHT = 9  # written so that no bracket is missing around it
+
+
+def norm(value: Value) -> float:
+    """The Euclidean norm of all numbers in it, also where their squares would overflow."""
+    if isinstance(value, float):
+        return abs(value)
+    largest = float(np.abs(value).max(initial=0.0))
+    return largest * float(np.linalg.norm(value / largest)) if 0 < largest < math.inf else largest
+
+
+def trace(value: Value) -> float:
+    """0 if every number in it is finite, else nan."""
+    return float(0.0 * np.sum(0.0 * np.asarray(value)))
+
+
+ARRAY_SPACE: dict[str, object] = ARRAY_KERNELS | {"where": np.where, "hypot": math.hypot, "norm": norm, "trace": trace}
+"""What a rule's Python text over arrays may call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +106,6 @@ class _Arrays(_Python):
 
 
 _PYTHON, _ARRAYS = _Python(repr), _Arrays(repr)
-
-
-def norm(value: Value) -> float:
-    """The Euclidean norm of all numbers in it, also where their squares would overflow."""
-    if isinstance(value, float):
-        return abs(value)
-    largest = float(np.abs(value).max(initial=0.0))
-    return largest * float(np.linalg.norm(value / largest)) if 0 < largest < math.inf else largest
 
 
 class Step(NamedTuple):
@@ -173,12 +181,12 @@ class Rule:
     @cached_property
     def floats(self) -> Stepper:
         """The rule for parameters that are Python's floats."""
-        return Stepper(self, tuple(_kernel(stage, _PYTHON, SPACE) for stage in self.stages))
+        return Stepper(self, tuple(_kernel(stage, False) for stage in self.stages))
 
     @cached_property
     def arrays(self) -> Stepper:
         """The rule for parameters that are NumPy's arrays."""
-        return Stepper(self, tuple(_kernel(stage, _ARRAYS, _ARRAY_SPACE) for stage in self.stages))
+        return Stepper(self, tuple(_kernel(stage, True) for stage in self.stages))
 
 
 _Kernel = tuple[tuple[str, ...], Callable[..., tuple[Value, ...]]]
@@ -256,17 +264,17 @@ def _together(line: Line, known: Mapping[str, dict[str, Value]], gradients_at: C
     return dict.fromkeys(values, math.hypot(*map(norm, values.values())))
 
 
-def _kernel(stage: Stage, script: Script, space: Mapping[str, object]) -> _Kernel:
+def _kernel(stage: Stage, arrays: bool) -> _Kernel:
     """The lines of a stage as a function; several may assign one symbol, so each value is kept where it is made."""
     named = list(dict.fromkeys(name for line in stage.lines for name in names(line.tree)))
     assigned = [line.symbol for line in stage.lines]
     arguments = tuple(name for name in named if name not in assigned[: _first_read(stage.lines, name)])
-    parts = list(enumerate(written(stage.lines, {}, script)))
-    plain = "plain" if script is _ARRAYS else ""
+    parts = list(enumerate(written(stage.lines, {}, arrays)))
+    plain = "plain" if arrays else ""
     body = "".join(f"    t{place} = {symbol} = {plain}({text})\n" for place, (symbol, text) in parts)
     made = "".join(f"t{place}, " for place, _ in parts)
     text = f"def kernel({', '.join(arguments)}):\n{body}    return ({made})\n"
-    here = {**space, "plain": _plain}
+    here = (ARRAY_SPACE if arrays else SPACE) | {"plain": _plain}
     exec(text, here)  # noqa: S102 - our own table's text
     return arguments, here["kernel"]  # type: ignore[return-value]
 
@@ -280,8 +288,9 @@ def _first_read(lines: Sequence[Line], name: str) -> int:
     return next(place for place, line in enumerate(lines) if name in names(line.tree))
 
 
-def written(lines: Sequence[Line], called: Mapping[str, str], script: Script = _PYTHON) -> Iterator[tuple[str, str]]:
+def written(lines: Sequence[Line], called: Mapping[str, str], arrays: bool = False) -> Iterator[tuple[str, str]]:
     """Each line's symbol and formula as Python text, with other texts for the names in ``called``."""
+    script = _ARRAYS if arrays else _PYTHON
     texts = {name: Name(text) for name, text in called.items()}
     for line in lines:
         yield called.get(line.symbol, line.symbol), script.write(substitute(line.tree, texts))

@@ -25,7 +25,7 @@ def is_word(text: str) -> bool:
     return _WORD.fullmatch(text) is not None
 
 
-def update_lines(rule: Rule, stage: Stage, gradients: Mapping[int, str]) -> Iterator[str]:
+def update_lines(rule: Rule, stage: Stage, gradients: Mapping[int, str], arrays: bool = False) -> Iterator[str]:
     """The lines of one stage for every parameter; ``gradients`` by the parameter's index, as texts."""
     texts = dict(gradients)
     if stage.together is not None and stage.together.together == "norm":
@@ -33,20 +33,21 @@ def update_lines(rule: Rule, stage: Stage, gradients: Mapping[int, str]) -> Iter
             if not is_word(text):
                 texts[index] = f"u{index}"
                 yield f"u{index} = {text}"
-        yield f"{stage.together.symbol} = hypot({', '.join(texts.values())})"
+        sizes = (f"norm({text})" if arrays else text for text in texts.values())
+        yield f"{stage.together.symbol} = hypot({', '.join(sizes)})"
     uses = sum(len(_GRADIENT.findall(formula)) for _, formula in written(stage.lines, {}))
     for index, text in texts.items():
         if uses > 1 and not is_word(text):
             yield f"u{index} = {text}"
             text = f"u{index}"
-        yield from _lines(rule, stage, index, text)
+        yield from _lines(rule, stage, index, text, arrays)
 
 
-def _lines(rule: Rule, stage: Stage, index: int, gradient: str) -> Iterator[str]:
+def _lines(rule: Rule, stage: Stage, index: int, gradient: str, arrays: bool) -> Iterator[str]:
     called = {"w": f"p{index}", "g": gradient, "ahead": f"q{index}"}
     called |= {slot: f"{slot}_{index}" for slot in rule.slots}
     for line in stage.lines:
-        ((symbol, formula),) = written((line,), called)
+        ((symbol, formula),) = written((line,), called, arrays)
         if line.symbol == "g":
             called["g"] = symbol = "g"
         yield f"{symbol} = {formula}"

@@ -60,12 +60,15 @@ class Writer:
         self._idle = asyncio.Event()
         self._idle.set()
         self._thread: threading.Thread | None = None
+        self._closed = False
 
     async def submit(self, change: Change) -> Any:
         """The change's result, after it is on the disk; raises StoreUnavailable, or whatever the change raised.
 
         A cancelled caller gets its cancellation after the commit, so that nobody sees a change half-way.
         """
+        if self._closed:  # its thread is gone, and whoever waited for it would wait for ever
+            raise StoreUnavailable("the database is closed")
         loop = asyncio.get_running_loop()
         pending = _Pending(change, loop.create_future())
         self._waiting.append(pending)
@@ -156,6 +159,7 @@ class Writer:
         while self._waiting or self._scheduled or not self._idle.is_set():
             await self._idle.wait()
             await asyncio.sleep(0)
+        self._closed = True
         if self._thread is not None:
             self._groups.put(None)
             self._thread.join()

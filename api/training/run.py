@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import chain, repeat
 from typing import Any
 
-import numpy as np
-
-from api.engine.compiler import Trainer, cost, trainer
+from api.engine.compiler import cost
 from api.engine.errors import InvalidInput
 from api.training.definition import Definition
-from api.training.session import Phase, Position, Progress, Session, Snapshot, Value, finite
+from api.training.loops import everything, train
+from api.training.session import Phase, Position, Session, Snapshot, finite
 
 STRETCH_STEPS = 4096
 """Steps in one stretch at most, so that any state inside is replayed quickly."""
@@ -124,7 +122,7 @@ def _checked(
             end, losses, sound = train(definition, start, met + 1)
     stopped = "until" if below is not None and losses[-1] < below else None
     # a sum may overflow where no loss does: then every step is looked at in vain, which is slow but right
-    if sound and math.isfinite(sum(losses)) and all(map(finite, _everything(end))):
+    if sound and math.isfinite(sum(losses)) and all(map(finite, everything(definition, end))):
         return end, losses, stopped
     return _until_not_finite(definition, start, len(losses), stopped)
 
@@ -141,133 +139,6 @@ def _until_not_finite(
         losses.append(session.loss or 0.0)
         session = session.update()
     return session.snapshot, losses, stopped
-
-
-def train(definition: Definition, start: Snapshot, count: int) -> tuple[Snapshot, list[float], bool]:
-    """``count`` steps without looking at them: the state after, each step's loss, and False if a gradient may have
-    been not finite without a trace in either."""
-    if not definition.graph.scalar:
-        return _stepped(definition, start, count)
-    losses: list[float] = []
-    values = _numbers(definition, start)
-    size, position, progress, sound = len(values), start.position, start.progress, True
-    scheduled, fields = definition.scheduled, dict[str, Any](definition.fields)
-    while len(losses) < count:
-        done = len(losses)
-        loop, batches, many = _feed(definition, position, count - done)
-        if scheduled:
-            fields["learning_rate"] = _rates(definition, position, progress, many)
-        values = loop.train(*values, batches, losses.append if loop.round == 1 else losses.extend, **fields)
-        if len(values) > size:
-            *values, spoilt = values
-            sound = sound and math.isfinite(spoilt)
-        position, progress = _moved(definition, position, progress, losses, done, many)
-    return _snapshot(definition, position, values, progress), losses, sound
-
-
-def _numbers(definition: Definition, snapshot: Snapshot) -> Sequence[float]:
-    """Parameters and slots in the order in which the compiled loop takes and gives them."""
-    names = definition.names
-    numbers = [float(snapshot.parameters[name]) for name in names]
-    for slot in definition.slot_names:
-        numbers += [float(snapshot.slots[slot][name]) for name in names]
-    return numbers
-
-
-def _snapshot(definition: Definition, position: Position, values: Sequence[float], progress: Progress) -> Snapshot:
-    names, many = definition.names, len(definition.names)
-    slots = {
-        slot: dict(zip(names, values[place * many : (place + 1) * many], strict=True))
-        for place, slot in enumerate(definition.slot_names, start=1)
-    }
-    return Snapshot(position, dict(zip(names, values[:many], strict=True)), slots, progress)
-
-
-def _rates(definition: Definition, position: Position, progress: Progress, count: int) -> list[float]:
-    """The learning rate of each of the next ``count`` steps, which begin an epoch or end in it."""
-    step, epoch = position.step, position.epoch
-    if definition.schedule["every"] == "update":
-        return [definition.rate(step + place, epoch, None) for place in range(count)]
-    per_epoch = max(1, math.ceil(definition.row_count / definition.batch_size))
-    rates = (definition.rate(step, epoch + later, progress.plateau) for later in range(math.ceil(count / per_epoch)))
-    return [rate for rate in rates for _ in range(per_epoch)][:count]
-
-
-def _stepped(definition: Definition, start: Snapshot, count: int) -> tuple[Snapshot, list[float], bool]:
-    """The same for a graph with tensors, by the kernels that stepping uses."""
-    session, losses = Session(definition, start), list[float]()
-    for _ in range(count):
-        session = session.forward().backward()
-        losses.append(session.loss or 0.0)
-        if session.diverged:
-            return session.snapshot, losses, False
-        session = session.update()
-    return session.snapshot, losses, True
-
-
-def _everything(snapshot: Snapshot) -> Iterator[Value]:
-    """The value of every parameter and slot."""
-    return chain(snapshot.parameters.values(), *(values.values() for values in snapshot.slots.values()))
-
-
-def _trainer(definition: Definition, rows: int, round: int = 1) -> Trainer:
-    return trainer(definition.graph, rows, definition.rule, round, definition.scheduled)
-
-
-def _feed(definition: Definition, position: Position, left: int) -> tuple[Trainer, Iterable[Any], int]:
-    """The next batches of one size, up to the end of the epoch or over several epochs that repeat: (the loop to feed
-    them to, batches, how many)."""
-    count, size = definition.row_count, definition.batch_size
-    watched = definition.scheduled and definition.schedule["kind"] == "plateau"
-    if not count:
-        many = 1 if watched else left
-        return _trainer(definition, 0), repeat((), many), many
-    if count - position.offset < size:
-        rows = count - position.offset
-        loop = _trainer(definition, rows)
-        return loop, _packed(definition, loop, position, rows, 1), 1
-    here = min(left, (count - position.offset) // size)
-    per_epoch = count // size
-    repeats = not definition.document["shuffle"] and count % size == 0 and position.offset == 0 and not watched
-    epochs = left // per_epoch if repeats else 0
-    if epochs > 1:
-        loop = _trainer(definition, size, per_epoch)
-        whole = _packed(definition, loop, position, size, per_epoch)
-        return loop, chain.from_iterable(repeat(whole, epochs)), epochs * per_epoch
-    loop = _trainer(definition, size)
-    return loop, _packed(definition, loop, position, size, here), here
-
-
-def _packed(definition: Definition, loop: Trainer, position: Position, size: int, batches: int) -> list[Any]:
-    """The next ``batches`` batches of ``size`` rows in the form that the compiled loop takes."""
-    data = definition.data
-    assert data is not None  # only called with rows to feed
-    rows = list(definition.order(position.epoch)[position.offset : position.offset + size * batches])
-    columns = [data.columns.index(name) for name in loop.columns]
-    numbers = data.rows[np.ix_(rows, columns)]
-    if loop.unrolled:
-        return [tuple(flat) for flat in numbers.reshape(batches // loop.round, -1).tolist()]
-    nested: list[Any] = numbers.reshape(batches, size, len(columns)).tolist()
-    return nested
-
-
-def _moved(
-    definition: Definition, position: Position, progress: Progress, losses: list[float], done: int, many: int
-) -> tuple[Position, Progress]:
-    """Position and progress after the losses from ``done`` on; of repeated epochs only the first and last count."""
-    count, size = definition.row_count, definition.batch_size
-    per_epoch = max(1, math.ceil(count / size))
-    if many > 2 * per_epoch and position.offset == 0 and position.batch == 1:
-        skipped = many // per_epoch - 2
-        head = losses[done : done + per_epoch]
-        position, progress = _moved(definition, position, progress, head, 0, per_epoch)
-        position = Position(position.step + skipped * per_epoch, position.epoch + skipped, 1, 0)
-        done, many = done + (skipped + 1) * per_epoch, many - (skipped + 1) * per_epoch
-    for loss in losses[done : done + many]:
-        batch = position.batch
-        position = position.after(min(size, count - position.offset), count)
-        progress = progress.after(definition, loss, batch, position.batch == 1)
-    return position, progress
 
 
 def begin(definition: Definition) -> tuple[Session, list[Stretch]]:

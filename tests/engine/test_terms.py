@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from api.engine.explain import tree
-from api.engine.notation import LATEX, MATHML, TEXT, Spelling, exact, rounded, spelling
+from api.engine.latex import LATEX
+from api.engine.mathml import MATHML
+from api.engine.notation import TEXT, Spelling, exact, rounded, spelling
 from api.engine.ops import RULES
 from api.engine.terms import Name, differentiate
 

@@ -140,7 +140,7 @@ def test_the_page_of_a_past_revision_is_another_page_once_the_session_has_moved_
 def test_the_page_shows_every_operation_where_asked(client: TestClient, session: str) -> None:
     named, ops = (client.get(f"{session}.html", params={"detail": detail}) for detail in ("named", "ops"))
     assert "Every operation" in named.text
-    assert "Named quantities only" in ops.text
+    assert "Named quantities" in ops.text
     assert ops.text.count('class="node') > named.text.count('class="node')
 
 
