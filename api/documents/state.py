@@ -132,7 +132,8 @@ def warnings(session: Session, base: str) -> list[Document]:
     first, last = progress.first_epoch_loss, progress.last_epoch_loss
     smaller = f'POST {base}/fork with {{"changes": {{"optimizer": {{"learning_rate": {rate / 5:g}}}}}}}'
     if first is not None and last is not None and not last <= GROWN * first:
-        message = f"An epoch's mean loss is {last:.3g}, after {first:.3g} in the first: the rate {rate:g} is too large."
+        grown = f"is {last:.3g}" if math.isfinite(last) else "is beyond the largest number"
+        message = f"An epoch's mean loss {grown}, after {first:.3g} in the first: the rate {rate:g} is too large."
         found.append({"code": "loss_growing", "message": f"{message} Try a smaller one: {smaller}"})
     if session.diverged:
         what = "The loss" if not math.isfinite(session.loss or 0.0) else "A gradient"
