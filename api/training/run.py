@@ -128,21 +128,33 @@ def _checked(
     # a sum may overflow where no loss does: then every step is looked at in vain, which is slow but right
     if math.isfinite(sum(losses)) and all(map(finite, end.parameters.values())):
         return end, losses, stopped
-    return _until_not_finite(definition, start, len(losses), stopped)
+    return _until_not_finite(definition, start, losses, stopped)
 
 
 def _until_not_finite(
-    definition: Definition, start: Snapshot, count: int, stopped: str | None
+    definition: Definition, start: Snapshot, losses: list[float], stopped: str | None
 ) -> tuple[Snapshot, list[float], str | None]:
-    """Something in ``count`` steps was not finite: step, and see what."""
-    session, losses = Session(definition, start), list[float]()
-    for _ in range(count):
+    """Something in these steps was not finite: halve the way to it, then step, and see what.
+
+    A parameter that is not finite once stays so, whatever gradient comes after.
+    """
+    sound = 0
+    suspect = next((place for place, loss in enumerate(losses) if not math.isfinite(loss)), len(losses))
+    while suspect - sound > 1:
+        middle = (sound + suspect) // 2
+        if all(map(finite, train(definition, start, middle)[0].parameters.values())):
+            sound = middle
+        else:
+            suspect = middle
+    snapshot, kept = train(definition, start, sound)
+    session = Session(definition, snapshot)
+    for _ in range(len(losses) - sound):
         session = session.forward().backward()
         if session.diverged:
-            return session.snapshot, losses, "diverged"
-        losses.append(session.loss or 0.0)
+            return session.snapshot, kept, "diverged"
+        kept.append(session.loss or 0.0)
         session = session.update()
-    return session.snapshot, losses, stopped
+    return session.snapshot, kept, stopped
 
 
 def train(definition: Definition, start: Snapshot, count: int) -> tuple[Snapshot, list[float]]:
