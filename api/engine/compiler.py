@@ -20,7 +20,7 @@ ones are looped over, with sums that start at −0.0 as ``forward.total`` does.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -34,7 +34,6 @@ _LONGEST_LINE = 160
 _PARAMETER = re.compile(r"\bp\d")
 _LETTER = re.compile(r"\b([abcy])\b")
 
-Batches = Iterable[Sequence[float]] | Iterable[Sequence[Sequence[float]]]
 Train = Callable[..., tuple[float, ...]]
 
 
