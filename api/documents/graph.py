@@ -168,5 +168,5 @@ def _path(graph: Graph, path: tuple[int, ...], partials: Partials) -> Document:
     return {
         "nodes": [graph.nodes[index].id for index in path],
         "partials": [tensor(factor) for factor in factors],
-        "product": tensor(paths.product(graph, factors, path[-1])),
+        "product": tensor(paths.product(graph, path, factors)),
     }

@@ -132,7 +132,8 @@ def warnings(session: Session, base: str) -> list[Document]:
     base_rate = session.definition.optimizer.get("learning_rate")
     smaller = "other parameters to begin with" if base_rate is None else _smaller(base_rate, base)
     if first is not None and last is not None and not last <= GROWN * first:
-        message = f"An epoch's mean loss is {last:.3g}, after {first:.3g} in the first"
+        grown = f"is {last:.3g}" if math.isfinite(last) else "is beyond the largest number"
+        message = f"An epoch's mean loss {grown}, after {first:.3g} in the first"
         message += "." if base_rate is None else f": the rate {rate:g} is too large."
         found.append({"code": "loss_growing", "message": f"{message} Try {smaller}"})
     if session.diverged:

@@ -174,7 +174,7 @@ class _Writer:
             return [f"full({(self.rows,)}, {seed!r})"]
         if node.op not in TENSOR:
             texts = [self._elementwise(partial, node) for partial in ELEMENTWISE[str(node.op)].partials]
-            return [self._times(node, gradient, text) for text in texts]
+            return [self._times(gradient, text) for text in texts]
         if self._is_layer(node):
             left, right = (self._name(place) for place in node.operands)
             return [f"({gradient} @ {right}.T)", f"({left}.T @ {gradient})"]
@@ -183,12 +183,12 @@ class _Writer:
         self._line(f"s{node.index}", f"{vjp}({arguments})")
         return [f"s{node.index}[{place}]" for place in range(len(node.operands))]
 
-    def _times(self, node: Node, gradient: str, factor: str) -> str:
+    @staticmethod
+    def _times(gradient: str, factor: str) -> str:
         if gradient == "1.0":  # the loss itself, without rows: a number
             return f"asarray({factor})"
         if factor in ("1.0", "-1.0"):
             return gradient if factor == "1.0" else f"(-{gradient})"
-        del node
         return f"({gradient} * ({factor}))"
 
     def _own(self, node: Node, place: int, share: str) -> str:

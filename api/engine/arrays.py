@@ -138,9 +138,13 @@ def added(left: Any, right: Any) -> Array:
     return np.asarray(left + right)
 
 
-def times(left: Any, right: Any) -> Array:
-    """The product element by element."""
-    return np.asarray(left * right)
+def scaled(node: Node, value: Any, factor: Any) -> Array | None:
+    """``value``, in the shape of ``node``, times a partial of it; None where their elements do not correspond."""
+    if value.shape == factor.shape or value.ndim == 0:
+        return np.asarray(value * factor)
+    if node.batched and node.shape == ():
+        return np.asarray(value.reshape(-1, *(1,) * (factor.ndim - 1)) * factor)
+    return None
 
 
 def collected(value: Any, node: Node) -> Array:

@@ -23,7 +23,7 @@ and backward pass, at ``q0``, ``q3``, … Where the learning rate changes on the
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -40,7 +40,6 @@ _MOVES = re.compile(r"\b[pv]\d+\b")
 """What has another value in the next batch of a round: parameters and values without rows."""
 _LETTER = re.compile(r"\b([abcy])\b")
 
-Batches = Iterable[Sequence[float]] | Iterable[Sequence[Sequence[float]]]
 Train = Callable[..., tuple[float, ...]]
 
 

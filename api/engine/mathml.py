@@ -13,6 +13,10 @@ class MathML(Script):
     """Formulas as MathML Core elements, to be put into one ``<math>`` by ``markup``."""
 
     def number(self, text: str) -> str:
+        mantissa, _, exponent = text.partition("e")
+        if exponent:
+            power = f"<msup><mn>10</mn>{self.number(str(int(exponent)))}</msup>"
+            return f"<mrow>{self.number(mantissa)}<mo>×</mo>{power}</mrow>"
         if text.startswith("-"):
             return f'<mrow><mo form="prefix">−</mo><mn>{text[1:]}</mn></mrow>'
         return f"<mn>{text.replace('Infinity', '∞')}</mn>"

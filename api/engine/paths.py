@@ -125,13 +125,14 @@ def paths_from(edges: Sequence[Edge], goal: int, start: int) -> list[tuple[int, 
     return found
 
 
-def product(graph: Graph, partials: Sequence[Value], end: int) -> Value:
-    """A path's product: element by element along the path, then added up to the shape of its ``end``; None if a
-    partial is not elementwise."""
+def product(graph: Graph, path: Sequence[int], partials: Sequence[Value]) -> Value:
+    """A path's product: element by element from the loss to the path's end, added up wherever a node is smaller than
+    what it feeds; None where that is not a product of elements."""
     use = kernels(graph)
     result: Value = use.constant(1.0)
-    for factor in partials:
-        if factor is None:
+    for target, source, factor in zip(path, path[1:], partials, strict=False):
+        result = None if factor is None else use.scaled(graph.nodes[target], result, factor)
+        if result is None:
             return None
-        result = use.times(result, factor)
-    return use.collected(result, graph.nodes[end])
+        result = use.collected(result, graph.nodes[source])
+    return result

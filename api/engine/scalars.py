@@ -88,6 +88,12 @@ def added(left: Any, right: Any) -> Number:
     return float(left + right)
 
 
+def scaled(node: Node, value: Any, factor: Any) -> Number:
+    """``value``, of ``node``, times a partial of it."""
+    del node
+    return times(value, factor)
+
+
 def times(left: Any, right: Any) -> Number:
     """The product row by row; a value without rows counts for each."""
     if isinstance(left, list) or isinstance(right, list):

@@ -124,21 +124,34 @@ def _checked(
     # a sum may overflow where no loss does: then every step is looked at in vain, which is slow but right
     if sound and math.isfinite(sum(losses)) and all(map(finite, everything(definition, end))):
         return end, losses, stopped
-    return _until_not_finite(definition, start, len(losses), stopped)
+    return _until_not_finite(definition, start, losses, stopped)
 
 
 def _until_not_finite(
-    definition: Definition, start: Snapshot, count: int, stopped: str | None
+    definition: Definition, start: Snapshot, losses: list[float], stopped: str | None
 ) -> tuple[Snapshot, list[float], str | None]:
-    """Something in ``count`` steps was not finite: step, and see what."""
-    session, losses = Session(definition, start), list[float]()
-    for _ in range(count):
+    """Something in these steps was not finite: halve the way to it, then step, and see what.
+
+    What ``train`` calls unsound after some steps it also does after more.
+    """
+    first = 0
+    suspect = next((place for place, loss in enumerate(losses) if not math.isfinite(loss)), len(losses))
+    while suspect - first > 1:
+        middle = (first + suspect) // 2
+        end, _, sound = train(definition, start, middle)
+        if sound and all(map(finite, everything(definition, end))):
+            first = middle
+        else:
+            suspect = middle
+    snapshot, kept, _ = train(definition, start, first)
+    session = Session(definition, snapshot)
+    for _ in range(len(losses) - first):
         session = session.forward().backward()
         if session.diverged:
-            return session.snapshot, losses, "diverged"
-        losses.append(session.loss or 0.0)
+            return session.snapshot, kept, "diverged"
+        kept.append(session.loss or 0.0)
         session = session.update()
-    return session.snapshot, losses, stopped
+    return session.snapshot, kept, stopped
 
 
 def begin(definition: Definition) -> tuple[Session, list[Stretch]]:

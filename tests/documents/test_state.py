@@ -6,10 +6,12 @@ import json
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 
 from api.documents import schemas
 from api.documents.state import state, to_json
+from api.training.presets import PRESETS
 from tests.documents.stored import NETWORK, Kept, started, traced
 
 NETWORK_BODY: dict[str, object] = {
@@ -213,3 +215,16 @@ def test_a_read_only_id_is_shown_nothing_to_act_with() -> None:
     assert (told["share"], told["allowed"]) == (None, [])
     assert "forward" not in told["links"]
     assert told["links"]["history"] == "/v1/sessions/b/history"
+
+
+def test_listed_paths_of_tensors_add_up_to_the_gradient_where_all_are_elementwise() -> None:
+    complete = 0
+    for name in PRESETS:
+        told = document(traced(model={"kind": "preset", "name": name}), arrays="full")
+        for parameter, rule in told["chain_rule"].items():
+            products = [path["product"] for path in rule["paths"]]
+            if products and None not in products:
+                complete += 1
+                total = sum(np.asarray(product) for product in products)
+                assert total == pytest.approx(np.asarray(told["gradients"][parameter]), rel=1e-9, abs=1e-12), parameter
+    assert complete >= 10

@@ -78,6 +78,8 @@ def test_mathml_escapes_and_marks_up() -> None:
     assert MATHML.write(tree("w1*x1")) == (
         "<msub><mi>w</mi><mrow><mn>1</mn></mrow></msub><mo>&#8290;</mo><msub><mi>x</mi><mrow><mn>1</mn></mrow></msub>"
     )
+    power = "<mrow><mn>1</mn><mo>×</mo><msup><mn>10</mn><mn>300</mn></msup></mrow>"
+    assert MATHML.write(tree("1e300*x")).startswith(power)
     assert "&gt;" in MATHML.write(differentiate(tree("relu(a)"), "a", RULES))
 
 

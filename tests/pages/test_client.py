@@ -11,6 +11,7 @@ import pytest
 from api.documents.bodies import CreateBody
 from api.documents.places import wanted
 from api.pages import svg
+from api.training.presets import PRESETS
 from tests.pages.documents import article, state
 from tests.pages.test_html import checked
 
@@ -88,3 +89,9 @@ def test_sheets_that_travel_with_pictures_have_the_pages_colours() -> None:
         assert colours
         missing = {colour for colour in colours if colour not in sheet}
         assert missing <= {"#dcdbd2", "#3a3c36"}, missing  # lines on a paper of their own
+
+
+def test_the_start_page_offers_every_preset() -> None:
+    select = read("index.html").partition('name="model.name"')[2].partition("</select>")[0]
+    offered = dict(re.findall(r'<option value="([^"]+)">([^<]+)</option>', select))
+    assert offered == {row.name: row.title for row in PRESETS.values()}

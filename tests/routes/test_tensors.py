@@ -8,6 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.documents import schemas
+from api.training.presets import PRESETS
 
 XOR = {"columns": ["x1", "x2", "y"], "rows": [[0, 0, 0], [0, 1, 1], [1, 0, 1], [1, 1, 0]]}
 LAYERS = [{"units": 8, "activation": "tanh"}, {"units": 1, "activation": "sigmoid"}]
@@ -71,3 +72,20 @@ def test_parameters_given_by_form_and_json_have_their_shape(client: TestClient) 
     wrong = client.post("/v1/sessions", json={"model": {"kind": "mlp"}, "parameters": {"W1": [1, 2]}})
     assert wrong.status_code == 422
     assert wrong.json()["errors"][0]["pointer"] == "/parameters/W1"
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_starts_from_the_start_page_and_has_its_pages(client: TestClient, name: str) -> None:
+    form = {"model.kind": "preset", "model.name": name, "optimizer.learning_rate": "", "seed": ""}
+    made = client.post("/v1/sessions", data=form, headers={"accept": "text/html"})
+    assert made.status_code == 303
+    here = made.headers["location"].partition("/revisions")[0]
+    for action in ("forward", "backward", "update"):
+        state = client.post(f"{here}/{action}").json()
+        schemas.State.model_validate(state)
+        for view in ("", "?detail=ops"):
+            page = client.get(f"{here}{view}", headers={"accept": "text/html"})
+            assert page.status_code == 200
+            assert len(page.content) < 500_000
+    assert client.get(f"{here}/graph.svg").status_code == 200
+    assert client.post(f"{here}/run", json={"epochs": 1}).json()["run"]["stopped_by"] == "completed"
