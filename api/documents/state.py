@@ -101,7 +101,8 @@ def state(
 def _optimizer(session: Session, longest: float) -> Document:
     """The optimiser with its slots; its learning rate is the base rate, null where the rule has none."""
     slots = {slot: _tensors(values, longest) for slot, values in session.slots.items()}
-    return {"learning_rate": None} | session.definition.optimizer | {"slots": slots}
+    optimizer = session.definition.optimizer
+    return optimizer | {"learning_rate": optimizer.get("learning_rate"), "slots": slots}
 
 
 def _tensors(values: Mapping[str, Any] | None, longest: float) -> Document | None:
