@@ -33,7 +33,7 @@ def update_lines(rule: Rule, stage: Stage, gradients: Mapping[int, str], arrays:
             if not is_word(text):
                 texts[index] = f"u{index}"
                 yield f"u{index} = {text}"
-        sizes = (f"norm({text})" if arrays else text for text in texts.values())
+        sizes = (f"length({text})" if arrays else text for text in texts.values())
         yield f"{stage.together.symbol} = hypot({', '.join(sizes)})"
     uses = sum(len(_GRADIENT.findall(formula)) for _, formula in written(stage.lines, {}))
     for index, text in texts.items():
