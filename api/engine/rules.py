@@ -49,7 +49,12 @@ def trace(value: Value) -> float:
     return float(0.0 * np.sum(0.0 * np.asarray(value)))
 
 
-ARRAY_SPACE: dict[str, object] = ARRAY_KERNELS | {"where": np.where, "hypot": math.hypot, "length": norm, "trace": trace}
+ARRAY_SPACE: dict[str, object] = ARRAY_KERNELS | {
+    "where": np.where,
+    "hypot": math.hypot,
+    "length": norm,
+    "trace": trace,
+}
 """What a rule's Python text over arrays may call."""
 
 
