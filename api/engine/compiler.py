@@ -13,8 +13,9 @@ The generated function trains over many batches of the same size and keeps their
         return p0, p3, p7
 
 Values that are used once are written where they are used. A factor of 1.0 is left out, which changes no bit. Small
-batches have their rows unrolled, and where the same few batches come again and again, a whole round of them; larger
-ones are looped over, with sums that start at −0.0 as ``forward.total`` does.
+batches have their rows unrolled, and where the same few batches come again and again, a whole round of them, for long
+runs with their numbers in place of the variables; larger ones are looped over, with sums that start at −0.0 as
+``forward.total`` does.
 
 An optimiser's slots are more variables, ``m_0`` the slot ``m`` of ``p0``. A rule that looks ahead has a second forward
 and backward pass, at ``q0``, ``q3``, … Where the learning rate changes on the way, each batch comes with its own.
@@ -68,13 +69,34 @@ def cost(graph: Graph, rows: int) -> int:
     return max(1, len(graph.active) - batched + rows * batched)
 
 
+def columns(graph: Graph) -> tuple[int, ...]:
+    """The placeholders that a training loop is fed, in this order."""
+    used = {operand for node in graph.active for operand in node.operands}
+    return tuple(index for index in sorted(used) if graph.nodes[index].role is Role.PLACEHOLDER)
+
+
+def rounded(graph: Graph, rows: int, round: int, scheduled: bool) -> int:
+    """How many batches at a time a loop takes that may take ``round``: as many, or 1."""
+    return round if cost(graph, rows) * round <= UNROLLED and not scheduled else 1
+
+
 @lru_cache(maxsize=512)
-def trainer(graph: Graph, rows: int, rule: Rule, round: int = 1, scheduled: bool = False) -> Trainer:
-    """The training loop of ``graph`` for batches of ``rows`` rows, ``round`` batches at a time if those are few."""
-    step = cost(graph, rows)
-    unrolled = step <= UNROLLED
-    round = round if step * round <= UNROLLED and not scheduled else 1
-    writer = _Writer(graph, rows, unrolled, rule, round)
+def trainer(
+    graph: Graph,
+    rows: int,
+    rule: Rule,
+    round: int = 1,
+    scheduled: bool = False,
+    always: tuple[float, ...] | None = None,
+) -> Trainer:
+    """The training loop of ``graph`` for batches of ``rows`` rows, ``round`` batches at a time if those are few.
+
+    Where every round is the same, ``always`` are its numbers, row after row: then they are part of the loop, which is
+    fed nothing but one item for each round.
+    """
+    unrolled = cost(graph, rows) <= UNROLLED
+    round = rounded(graph, rows, round, scheduled)
+    writer = _Writer(graph, rows, unrolled, rule, round, always=always)
     text = writer.function(scheduled)
     space = dict(SPACE)
     exec(compile(text, "<generated training loop>", "exec"), space)  # noqa: S102 - made here from a checked graph
@@ -91,6 +113,7 @@ class _Writer:
     unrolled: bool
     rule: Rule
     round: int = 1
+    always: tuple[float, ...] | None = None
     letter: str = "p"
     """Of the parameters' variables: ``q`` while looking ahead."""
     losses: list[str] = field(default_factory=list)
@@ -101,8 +124,7 @@ class _Writer:
     def __post_init__(self) -> None:
         graph = self.graph
         self.active = graph.active
-        used = {operand for node in self.active for operand in node.operands}
-        self.fed = [index for index in sorted(used) if graph.nodes[index].role is Role.PLACEHOLDER]
+        self.fed = columns(graph)
         self.trained = graph.trained
         self.uses = self._count_uses()
 
@@ -138,7 +160,7 @@ class _Writer:
             self._step(batch)
         if self.round > 1:
             self.lines.append(f"{self.indent}keep(({', '.join(self.losses)}))")
-        target = self._target() if self.fed else "_"
+        target = self._target() if self.fed and self.always is None else "_"
         loop = f"learning_rate, ({target}) in zip(learning_rate, batches)" if scheduled else f"{target} in batches"
         body = "".join(f"{line}\n" for line in self.lines)
         result = "".join(f"{name}, " for name in [*variables, *(["spoilt"] if rule.hides else [])]).rstrip()
@@ -178,6 +200,8 @@ class _Writer:
         node = self.graph.nodes[index]
         if node.role is Role.PARAMETER:
             return f"{self.letter}{index}"
+        if node.role is Role.PLACEHOLDER and self.always is not None:
+            return _literal(self.always[int(row or 0) * len(self.fed) + self.fed.index(index)])
         if node.role is Role.PLACEHOLDER:
             return f"d{index}_{row}"
         if node.op is None:
@@ -205,7 +229,11 @@ class _Writer:
 
     def _forward(self, node: Node, row: str | None) -> None:
         suffix = f"_{row}" if node.batched else ""
-        text = f"({self._text(ELEMENTWISE[str(node.op)].forward, node, row)})"
+        operands = [self._value(operand, row) for operand in node.operands]
+        if node.op == "multiply" and "1.0" in operands:
+            text = operands[operands[0] == "1.0"]
+        else:
+            text = f"({self._text(ELEMENTWISE[str(node.op)].forward, node, row)})"
         self._define(f"v{node.index}{suffix}", text, self.uses.get(f"v{node.index}", 0))
 
     def _share(self, node: Node, place: int, gradient: str, row: str | None) -> str:

@@ -7,16 +7,21 @@
     ├─ BodyTooLarge            more bytes than are read
     ├─ NotJSON                 the body is no JSON text at all
     ├─ UnsupportedMediaType    the body is of a kind that is not read
+    ├─ BodyTooSlow             the body does not come
+    ├─ KeyNeeded               only who knows the server's key may do this
     ├─ StateConflict           right in itself, but not now
     │   ├─ WrongPhase
     │   ├─ Diverged
     │   ├─ NothingToUndo
-    │   └─ RunInProgress
+    │   ├─ RunInProgress
+    │   ├─ NoAttemptLeft
+    │   └─ KeyTaken            another request came first with this idempotency key
     ├─ StaleRevision           the caller has seen an older state
     ├─ NotFound
     ├─ ReadOnly                the id given only allows to look
     └─ StoreUnavailable        the database is locked, full, or not ours
-        └─ StoreFull
+        ├─ StoreFull
+        └─ StoreDamaged        … or not what was written to it
 
 Rooms above raise these; the table in ``routes.errors`` gives each its status, and a test proves the table total.
 """
@@ -25,6 +30,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,16 @@ class StepgradError(Exception):
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
         self.detail = detail
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # from another process; an exception's own way would call each class with the detail alone
+        return _restored, (type(self), self.__dict__)
+
+
+def _restored(kind: type[StepgradError], members: dict[str, Any]) -> StepgradError:
+    error = kind.__new__(kind, members["detail"])
+    error.__dict__.update(members)
+    return error
 
 
 class InvalidInput(StepgradError):
@@ -89,6 +105,18 @@ class UnsupportedMediaType(StepgradError):
     """A body of a media type that is not read."""
 
 
+class BodyTooSlow(StepgradError):
+    """A body that has not come, or not gone on, for too long."""
+
+
+class KeyNeeded(StepgradError):
+    """The server's key is not given, or not the right one; ``again`` are the fields of a form to be sent with it."""
+
+    def __init__(self, detail: str, again: list[tuple[str, str]] | None = None) -> None:
+        super().__init__(detail)
+        self.again = again
+
+
 class StateConflict(StepgradError):
     """An action that the session's present state does not accept; ``allowed`` lists those it does."""
 
@@ -113,6 +141,14 @@ class RunInProgress(StateConflict):
     """A run holds the session until it has finished."""
 
 
+class NoAttemptLeft(StateConflict):
+    """All attempts at an assignment have been used."""
+
+
+class KeyTaken(StateConflict):
+    """Another request with the same idempotency key came first; asked again, its answer can be had."""
+
+
 class StaleRevision(StepgradError):
     """The caller's revision is not the current one, which is ``revision``."""
 
@@ -131,6 +167,10 @@ class ReadOnly(StepgradError):
 
 class StoreUnavailable(StepgradError):
     """The database cannot be used now; nothing was changed, and a later try may work."""
+
+
+class StoreDamaged(StoreUnavailable):
+    """What the database holds is not what was written to it; a later try gives the same."""
 
 
 class StoreFull(StoreUnavailable):

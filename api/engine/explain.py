@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import chain, count
 
 from api.engine import terms
 from api.engine.graph import Graph, Node, Role
@@ -53,6 +54,12 @@ def _power(base: Term, exponent: Term) -> Term:
     return apply("square", base) if exponent.value == 2 else apply("power", base, exponent=exponent.value)
 
 
+def rows_of(graph: Graph) -> Name:
+    """What the number of the batch's rows is called: n, unless the formulas use that name."""
+    names = chain(("n", "rows"), (f"rows_{place}" for place in count(1)))
+    return Name(next(name for name in names if name not in graph.index))
+
+
 def named_formula(graph: Graph, node: Node) -> Term | None:
     """An assigned quantity's formula, the loss's with its mean or sum over the rows; None where it is too long."""
     formula = graph.formulas[node.id]
@@ -83,14 +90,14 @@ def named_partial(graph: Graph, source: Node, target: Node) -> Term | None:
     formula = without_sums(formula, source.id)
     partial = differentiate(formula, source.id, RULES, Name(target.id) if target.role is not Role.LOSS else None)
     if target.role is Role.LOSS and graph.rows is not None and graph.reduction == "mean":
-        partial = partial / Name("n")
+        partial = partial / rows_of(graph)
     return partial if partial.size <= terms.LONGEST else None
 
 
 def operation_partial(graph: Graph, source: Node, target: Node) -> Term:
     """∂target/∂source of one primitive operation, in the names of its operands."""
     if target.op in BUILT_IN:
-        return Number(1.0) / Name("n") if target.op == "mean_rows" else Number(1.0)
+        return Number(1.0) / rows_of(graph) if target.op == "mean_rows" else Number(1.0)
     if target.op in TENSOR:
         formula = operation_formula(graph, target)
         assert formula is not None
@@ -131,7 +138,7 @@ def without_sums(formula: Term, name: str) -> Term:
 def upstream_of(graph: Graph, target: Node) -> Term:
     """What a vector-Jacobian product starts from: ∂L/∂target, or of the loss itself one row's share."""
     if target.index == graph.loss:
-        return Number(1.0) / Name("n") if graph.rows is not None and graph.reduction == "mean" else Number(1.0)
+        return Number(1.0) / rows_of(graph) if graph.rows is not None and graph.reduction == "mean" else Number(1.0)
     return Apply("partial", (Name(graph.nodes[graph.loss].id), Name(target.id)))
 
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from api.engine.notation import ATOM, CASES, GREEK, POWER, PRODUCT, Piece, Script, spelling
 from api.engine.terms import Name
 
+_SIGNS = {"": "", "·": r"\cdot ", "⊙": r"\odot "}
+
 
 class Latex(Script):
     """Formulas as LaTeX for mathematics mode, with nothing beyond amsmath."""
@@ -14,6 +16,7 @@ class Latex(Script):
     def name(self, name: Name) -> str:
         base, hat, below = spelling(name.letter or name.name)
         greek = next((f"\\{word}" for word, letter in GREEK.items() if letter == base), base)
+        greek = r"\dots" if base == "…" else greek
         text = greek if len(base) == 1 else r"\mathrm{" + base.replace("_", r"\_") + "}"
         below = ",".join(filter(None, (below, name.row)))
         text = rf"\hat{{{text}}}" if hat else text
@@ -22,8 +25,18 @@ class Latex(Script):
     def infix(self, sign: str, left: str, right: str) -> str:
         return f"{left} {'-' if sign == '−' else sign} {right}"
 
-    def times(self, left: str, right: str, dot: bool) -> str:
-        return f"{left} \\cdot {right}" if dot else f"{left} {right}"
+    def times(self, left: str, right: str, sign: str) -> str:
+        return f"{left} {_SIGNS[sign]}{right}"
+
+    def matrix(self, rows: Sequence[Sequence[str]], vector: bool, wider: bool, taller: bool) -> str:
+        del vector  # a vector is set as a row
+        lines = [" & ".join([*row, *[r"\cdots"] * wider]) for row in rows]
+        lines += [" & ".join([r"\vdots"] * len(rows[0]) + [r"\ddots"] * wider)] * taller
+        inside = r" \\ ".join(lines)
+        return rf"\begin{{bmatrix}} {inside} \end{{bmatrix}}"
+
+    def listed(self, items: Sequence[str], more: bool) -> str:
+        return rf"\left[{', '.join([*items, *[r'…'] * more])}\right]".replace("…", r"\dots")
 
     def power(self, base: str, exponent: str) -> str:
         return f"{base}^{exponent}" if len(exponent) == 1 else f"{base}^{{{exponent}}}"
@@ -44,8 +57,9 @@ class Latex(Script):
         if function == "norm":
             return rf"\left\lVert {inside} \right\rVert"
         known = {"sigmoid": r"\sigma", "maximum": r"\max", "minimum": r"\min", "identity": ""}
+        name = function.replace("_", r"\_")
         builtin = {"exp", "log", "tanh", "sin", "cos"}
-        head = known.get(function, rf"\{function}" if function in builtin else rf"\operatorname{{{function}}}")
+        head = known.get(function, rf"\{function}" if function in builtin else rf"\operatorname{{{name}}}")
         return rf"{head}\left({inside}\right)" if head else inside
 
     def option(self, name: str, value: int | None) -> str:

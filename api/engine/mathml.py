@@ -8,6 +8,8 @@ from html import escape
 from api.engine.notation import ATOM, CASES, POWER, PRODUCT, Piece, Script, rounded, spelling
 from api.engine.terms import Name
 
+_COMMA = '<mo separator="true">,</mo>'
+
 
 class MathML(Script):
     """Formulas as MathML Core elements, to be put into one ``<math>`` by ``markup``."""
@@ -32,16 +34,27 @@ class MathML(Script):
     @staticmethod
     def _below(below: str) -> str:
         pieces = (f"<mn>{one}</mn>" if one.isdigit() else f"<mi>{escape(one)}</mi>" for one in below.split(","))
-        return '<mo separator="true">,</mo>'.join(pieces)
+        return _COMMA.join(pieces)
 
     def infix(self, sign: str, left: str, right: str) -> str:
         return f"{left}<mo>{escape(sign)}</mo>{right}"
 
-    def times(self, left: str, right: str, dot: bool) -> str:
-        return f"{left}<mo>{'·' if dot else '&#8290;'}</mo>{right}"  # else the invisible times
+    def times(self, left: str, right: str, sign: str) -> str:
+        return f"{left}<mo>{sign or '&#8290;'}</mo>{right}"  # else the invisible times
+
+    def matrix(self, rows: Sequence[Sequence[str]], vector: bool, wider: bool, taller: bool) -> str:
+        del vector  # a vector is set as a row
+        lines = [[*row, *["<mo>⋯</mo>"] * wider] for row in rows]
+        lines += [["<mo>⋮</mo>"] * len(rows[0]) + ["<mo>⋱</mo>"] * wider] * taller
+        cells = ("".join(f"<mtd>{cell}</mtd>" for cell in line) for line in lines)
+        return f"<mrow><mo>[</mo><mtable>{''.join(f'<mtr>{line}</mtr>' for line in cells)}</mtable><mo>]</mo></mrow>"
 
     def minus(self, text: str) -> str:
         return f'<mrow><mo form="prefix">−</mo>{text}</mrow>'
+
+    def listed(self, items: Sequence[str], more: bool) -> str:
+        rows = [f"<mrow>{item}</mrow>" for item in items] + ["<mo>…</mo>"] * more
+        return f"<mo>[</mo>{_COMMA.join(rows)}<mo>]</mo>"
 
     def power(self, base: str, exponent: str) -> str:
         return f"<msup><mrow>{base}</mrow>{exponent}</msup>"
@@ -69,7 +82,7 @@ class MathML(Script):
         return f"<mn>{value}</mn>" if name == "size" else f"<mtext>{name} = {value}</mtext>"
 
     def matmul(self, left: str, right: str) -> str:
-        return f"{left}<mo>&#8290;</mo>{right}"  # invisible times
+        return f'{left}<mo lspace="0" rspace="0">&#8290;</mo>{right}'  # invisible times, a place to cut a long line at
 
     def transpose(self, wrapped: str, plain: str) -> str:
         del plain
@@ -82,7 +95,7 @@ class MathML(Script):
         return Piece(f"<mfrac><mrow><mo>∂</mo>{above}</mrow><mrow><mo>∂</mo>{below}</mrow></mfrac>", POWER)
 
     def cases(self, condition: str, then: str, otherwise: str) -> Piece:
-        rows = ((then, f"<mtext>if </mtext>{condition}"), (otherwise, "<mtext>otherwise</mtext>"))
+        rows = ((then, f"<mtext>if\N{NO-BREAK SPACE}</mtext>{condition}"), (otherwise, "<mtext>otherwise</mtext>"))
         table = "".join(f"<mtr><mtd>{value}</mtd><mtd>{when}</mtd></mtr>" for value, when in rows)
         return Piece(f"<mrow><mo>{{</mo><mtable>{table}</mtable></mrow>", CASES)
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from api.engine.terms import Apply, Name, Number, Term, leading
+import numpy as np
+
+from api.engine.terms import Apply, Matrix, Name, Number, Term, leading
 
 _GREEK_WORDS = (
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau phi chi psi omega"
@@ -19,10 +21,14 @@ _GREEK_WORDS = (
 GREEK = dict(zip(_GREEK_WORDS.split(" "), "αβγδεζηθικλμνξπρστφχψω", strict=True))
 SYMBOLS = {"learning_rate": "η"}
 """Fields of optimisers that have a letter of their own."""
-CASES, SUM, PRODUCT, UNARY, POWER, ATOM = 0, 1, 2, 3, 4, 9
+CASES, SUM, MATMUL, PRODUCT, UNARY, POWER, ATOM = 0, 1, 2, 3, 4, 5, 9
 """How tightly a formula's outermost sign binds."""
 _SIMPLE = re.compile(r"[\w.]+")
-_RELATIONS = {"greater": ">", "less": "<"}
+WHOLE = 24
+"""Numbers up to which a tensor is written out; of a larger one the first ``BEGUN`` along each axis, then dots."""
+BEGUN = 3
+_RELATIONS = {"greater": ">", "less": "<", "above": ">", "below": "<", "equal": "="}
+_TYPED = {"−": "-", "=": "=="}
 _INFIX = {"add": ("+", SUM), "subtract": ("−", SUM), "multiply": ("·", PRODUCT)}
 
 
@@ -93,8 +99,21 @@ class Script:
             return Piece(self.number(text), UNARY if negative else ATOM)
         if isinstance(tree, Name):
             return Piece(self.name(tree), ATOM)
+        if isinstance(tree, Matrix):
+            return Piece(self._tensor(tree.value, tree.value.size > WHOLE), ATOM)
         assert isinstance(tree, Apply)
         return self._applied(tree)
+
+    def _tensor(self, value: Any, cut: bool) -> str:
+        """A vector or matrix as the script sets it, a tensor of more axes as a list of such."""
+        if np.ndim(value) > 2:
+            parts = [self._tensor(part, cut) for part in value[: BEGUN if cut else None]]
+            return self.listed(parts, len(parts) < len(value))
+        shown = value[..., : BEGUN if cut else None]
+        dots = shown.shape[-1] < value.shape[-1]
+        rows = np.atleast_2d(shown)
+        cells = [[self.number(self.format(float(one))) for one in row] for row in rows[: BEGUN if cut else None]]
+        return self.matrix(cells, np.ndim(value) == 1, dots, len(cells) < len(rows))
 
     def _applied(self, tree: Apply) -> Piece:
         operation, arguments = tree.operation, tree.arguments
@@ -107,10 +126,8 @@ class Script:
         if operation in ("square", "power"):
             return Piece(self.power(self._wrapped(arguments[0], ATOM), self._exponent(tree)), POWER)
         if operation == "matmul":
-            return Piece(
-                self.matmul(*(self._wrapped(one, PRODUCT + (place > 0)) for place, one in enumerate(arguments))),
-                PRODUCT,
-            )
+            left, right = arguments  # @ and * bind alike, so that each of them brackets what the other makes
+            return Piece(self.matmul(self._wrapped(left, MATMUL), self._wrapped(right, POWER)), MATMUL)
         if operation == "transpose":
             return Piece(self.transpose(self._wrapped(arguments[0], ATOM), self.write(arguments[0])), ATOM)
         if operation == "index":
@@ -126,7 +143,7 @@ class Script:
         if operation == "partial":
             return self.partial(*(self.write(one) for one in arguments))
         if operation in ("sum_rows", "mean_rows"):
-            return self.over_rows(operation, self._wrapped(arguments[0], PRODUCT), self._piece(arguments[0]).text)
+            return self.over_rows(operation, self._wrapped(arguments[0], MATMUL), self._piece(arguments[0]).text)
         options = [self.option(name, value) for name, value in tree.static]
         return Piece(self.call(operation, [self.write(one) for one in arguments] + options), ATOM)
 
@@ -147,7 +164,7 @@ class Script:
         loose = second.binds < binds or (operation == "subtract" and second.binds == binds) or negative
         text = self.bracket(second.text) if loose else second.text
         if operation == "multiply":
-            return Piece(self.times(self._wrapped(left, binds), text, _needs_dot(left, right)), binds)
+            return Piece(self.times(self._wrapped(left, binds), text, _between(left, right)), binds)
         return Piece(self.infix(sign, self._wrapped(left, binds), text), binds)
 
     def _wrapped(self, tree: Term, binds: int) -> str:
@@ -163,11 +180,21 @@ class Script:
         return f"{name.name}[{name.row}]" if name.row else name.name
 
     def infix(self, sign: str, left: str, right: str) -> str:
-        return f"{left} {'-' if sign == '−' else sign} {right}"
+        return f"{left} {_TYPED.get(sign, sign)} {right}"
 
-    def times(self, left: str, right: str, dot: bool) -> str:
-        del dot  # text always says it
+    def times(self, left: str, right: str, sign: str) -> str:
+        """A product; ``sign`` is ``·``, ``⊙`` between tensors, or nothing where letters stand side by side."""
+        del sign  # text always says it, and has one for both
         return f"{left}*{right}"
+
+    def matrix(self, rows: Sequence[Sequence[str]], vector: bool, wider: bool, taller: bool) -> str:
+        """The numbers of a matrix, or of a vector in its only row, with dots where it goes on."""
+        written = [f"[{', '.join([*row, *['…'] * wider])}]" for row in rows]
+        return written[0] if vector else f"[{', '.join([*written, *['…'] * taller])}]"
+
+    def listed(self, items: Sequence[str], more: bool) -> str:
+        """Items one after the other, with dots where there are more."""
+        return f"[{', '.join([*items, *['…'] * more])}]"
 
     def minus(self, text: str) -> str:
         return f"-{text}"
@@ -230,12 +257,14 @@ def _items(static: Sequence[tuple[str, int | None]]) -> str:
     return ", ".join(written)
 
 
-def _needs_dot(left: Term, right: Term) -> bool:
-    """Letters stand side by side; a number on the right, or fractions, need the sign between them."""
+def _between(left: Term, right: Term) -> str:
+    """Letters stand side by side; a number on the right, fractions and tensors need a sign between them."""
     first = leading(right)
     last = left.arguments[-1] if isinstance(left, Apply) and left.operation == "multiply" else left
+    if isinstance(first, Matrix):
+        return "⊙" if isinstance(last, Matrix) else ""
     fraction = isinstance(first, Apply) and first.operation in ("divide", "partial")
-    return isinstance(first, Number) or (fraction and not isinstance(last, Name))
+    return "·" if isinstance(first, Number) or (fraction and not isinstance(last, Name)) else ""
 
 
 TEXT = Script()

@@ -153,7 +153,8 @@ def _minus_one(*_: Term | float) -> Term:
 
 
 def _at(condition: str) -> Callable[..., Term]:
-    """An Iverson bracket: 1 where the condition holds between the operands, else 0."""
+    """An Iverson bracket: 1 where the condition holds between the operands, else 0; of ``above`` and ``below`` ½ at a
+    tie."""
     return lambda _y, a, b=0.0: apply(condition, a, b)
 
 
@@ -179,9 +180,9 @@ _TABLE = (
     Operation("sin", "sin(a)", ("cos(a)",), (lambda y, a: apply("cos", a),), "sine, a in radians"),
     Operation("cos", "cos(a)", ("-sin(a)",), (lambda y, a: -apply("sin", a),), "cosine, a in radians"),
     Operation("abs", "abs(a)", ("sign(a)",), (lambda y, a: apply("sign", a),), "absolute value"),
-    Operation("maximum", "maximum(a, b)", ("above(a, b)", "above(b, a)"), (_at("greater"), _at("less")),
+    Operation("maximum", "maximum(a, b)", ("above(a, b)", "above(b, a)"), (_at("above"), _at("below")),
               "the larger of a, b"),
-    Operation("minimum", "minimum(a, b)", ("above(b, a)", "above(a, b)"), (_at("less"), _at("greater")),
+    Operation("minimum", "minimum(a, b)", ("above(b, a)", "above(a, b)"), (_at("below"), _at("above")),
               "the smaller of a, b"),
 )  # fmt: skip
 

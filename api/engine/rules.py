@@ -92,8 +92,8 @@ class _Python(Script):
             return f"({base} * {base})"
         return f"power({base}, {exponent})"
 
-    def times(self, left: str, right: str, dot: bool) -> str:
-        del dot  # Python always says it
+    def times(self, left: str, right: str, sign: str) -> str:
+        del sign  # Python has one, and always says it
         return f"{left} * {right}"
 
     def fraction(self, above: Piece, below: Piece) -> Piece:

@@ -81,6 +81,12 @@ def pulled(graph: Graph, node: Node, place: int, upstream: Any, values: Sequence
     return times(upstream, partial(graph, node, place, values))
 
 
+def joined(node: Node, left: Any, right: Any, rows: bool) -> Number:
+    """The sum of two partials by ``node``."""
+    del node, rows
+    return added(left, right)
+
+
 def added(left: Any, right: Any) -> Number:
     """The sum of two gradients of the same node."""
     if isinstance(left, list):

@@ -160,7 +160,7 @@ def _picked_shape(shapes: Sequence[Shape], static: Static) -> Shape:
 def _matmul(call: Call, a: Array, b: Array) -> Array:
     left, right = call.shapes
     if call.lead and len(left) == 1 and b.shape[0] == 1:
-        return np.asarray(a @ b[0])  # every row with the same matrix is one matrix product
+        return np.asarray(np.dot(a, b[0]))  # every row with the same matrix is one matrix product
     a = a[..., None, :] if len(left) == 1 else a
     b = b[..., :, None] if len(right) == 1 else b
     y = a @ b
@@ -173,7 +173,7 @@ def _matmul(call: Call, a: Array, b: Array) -> Array:
 def _matmul_vjp(call: Call, g: Array, _y: Array, a: Array, b: Array) -> tuple[Array, Array]:
     left, right = call.shapes
     if call.lead and len(left) == 1 and len(right) == 2 and b.shape[0] == 1 and a.shape[0] == g.shape[0]:
-        return g @ b[0].T, (a.T @ g)[None]
+        return np.dot(g, b[0].T), np.dot(a.T, g)[None]
     g = g[..., None, :] if len(left) == 1 and len(right) == 2 else g
     g = g[..., :, None] if len(right) == 1 and len(left) == 2 else g
     g = g[..., None, None] if len(left) == 1 and len(right) == 1 else g
@@ -284,7 +284,7 @@ def _where(call: Call) -> tuple[int | slice, ...]:
 
 
 def _index(call: Call, a: Array) -> Array:
-    return np.asarray(a[_where(call)])
+    return a[*_where(call), ...]  # always a view, also of a single number
 
 
 def _index_vjp(call: Call, g: Array, _y: Array, a: Array) -> tuple[Array]:

@@ -1,6 +1,6 @@
 """Formulas as trees, with the calculus that the explanations need.
 
-    Term = Number(value) | Name(name) | Apply(operation, arguments, exponent)
+    Term = Number(value) | Matrix(value) | Name(name) | Apply(operation, arguments, exponent)
 
 A tree explains, it never computes: numbers come from ``forward`` and ``backward``. Trees are built bottom up, with the
 few simplifications a person would make (``0 + x``, ``1 · x``, ``−(−x)``, ``x + x``); longer than ``LONGEST``
@@ -11,6 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 LONGEST = 120
 """Formulas of more operations than this are not written out."""
@@ -58,6 +62,13 @@ class Number(Term):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Matrix(Term):
+    """The numbers of a tensor, that stand in a formula; ``value`` has at least one axis."""
+
+    value: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Name(Term):
     """A quantity by its name; ``row`` is the index of one example, as it is to be written, ``letter`` what stands for
     the name where formulas are set rather than typed."""
@@ -87,6 +98,12 @@ class Apply(Term):
 def term(value: Term | float) -> Term:
     """``value`` as a term."""
     return value if isinstance(value, Term) else Number(float(value))
+
+
+def number(value: Any) -> Term:
+    """A value as it stands in a formula: a number, or the numbers of a tensor."""
+    array = np.asarray(value, dtype=np.float64)
+    return Matrix(array) if array.ndim else Number(float(array))
 
 
 def is_number(tree: Term, value: float) -> bool:

@@ -1,4 +1,4 @@
-"""The optimiser's step as lines of a generated loop.
+"""The optimiser's step as lines of a generated loop over numbers.
 
 The parameter with index 3 is ``p3``, its slot ``m`` is ``m_3``, its gradient a text or a variable ``u3``, and where a
 rule looks ahead, the place that it looks at is ``q3``.
@@ -25,7 +25,7 @@ def is_word(text: str) -> bool:
     return _WORD.fullmatch(text) is not None
 
 
-def update_lines(rule: Rule, stage: Stage, gradients: Mapping[int, str], arrays: bool = False) -> Iterator[str]:
+def update_lines(rule: Rule, stage: Stage, gradients: Mapping[int, str]) -> Iterator[str]:
     """The lines of one stage for every parameter; ``gradients`` by the parameter's index, as texts."""
     texts = dict(gradients)
     if stage.together is not None and stage.together.together == "norm":
@@ -33,21 +33,20 @@ def update_lines(rule: Rule, stage: Stage, gradients: Mapping[int, str], arrays:
             if not is_word(text):
                 texts[index] = f"u{index}"
                 yield f"u{index} = {text}"
-        sizes = (f"length({text})" if arrays else text for text in texts.values())
-        yield f"{stage.together.symbol} = hypot({', '.join(sizes)})"
+        yield f"{stage.together.symbol} = hypot({', '.join(texts.values())})"
     uses = sum(len(_GRADIENT.findall(formula)) for _, formula in written(stage.lines, {}))
     for index, text in texts.items():
         if uses > 1 and not is_word(text):
             yield f"u{index} = {text}"
             text = f"u{index}"
-        yield from _lines(rule, stage, index, text, arrays)
+        yield from _lines(rule, stage, index, text)
 
 
-def _lines(rule: Rule, stage: Stage, index: int, gradient: str, arrays: bool) -> Iterator[str]:
+def _lines(rule: Rule, stage: Stage, index: int, gradient: str) -> Iterator[str]:
     called = {"w": f"p{index}", "g": gradient, "ahead": f"q{index}"}
     called |= {slot: f"{slot}_{index}" for slot in rule.slots}
     for line in stage.lines:
-        ((symbol, formula),) = written((line,), called, arrays)
+        ((symbol, formula),) = written((line,), called)
         if line.symbol == "g":
             called["g"] = symbol = "g"
         yield f"{symbol} = {formula}"
