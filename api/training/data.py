@@ -10,16 +10,15 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from api.engine.draws import Draws, Stream
 from api.engine.errors import FieldError, InvalidInput
 from api.engine.wording import counted, near_miss, pointer_part, shown
 from api.training.datasets import DATASETS, Dataset
 from api.training.limits import Limits
+from api.training.scaling import Array, Scale, scales_of, standardized
+from api.training.split import Split, split_of
 from api.training.table import FAULTS_LISTED, check_labels, check_size, identifiers, raise_all, read_csv
-
-Array = NDArray[np.float64]
 
 FORMS = {
     "dataset": ("dataset", "targets", "standardize"),
@@ -28,21 +27,13 @@ FORMS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """How a feature column was standardised: (value − mean) / stddev, the standard deviation over n, 1 if it is 0."""
-
-    mean: float
-    stddev: float
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Data:
     """Rows of float64 numbers, shape (row_count, columns), read-only.
 
     ``columns`` are ASCII identifiers, ``labels`` the same columns as the caller wrote them, ``targets`` some of the
-    columns. ``rows`` is what a model is fed, ``given`` what the caller sent; they differ only where ``scales``, by
-    column, says how a column was standardised.
+    columns, ``split`` says which rows train. ``rows`` is what a model is fed, ``given`` what the caller sent; they
+    differ only where ``scales``, by column, says how a column was standardised.
     """
 
     kind: str
@@ -52,6 +43,7 @@ class Data:
     rows: Array
     targets: tuple[str, ...]
     given: Array
+    split: Split
     scales: Mapping[str, Scale] = field(default_factory=dict)
     standardize: bool = False
 
@@ -93,17 +85,20 @@ class Data:
             "labels": list(self.labels),
             "targets": list(self.targets),
             "row_count": self.row_count,
+            "split": self.split.counts,
             "standardize": {name: {"mean": scale.mean, "stddev": scale.stddev} for name, scale in self.scales.items()}
             if self.standardize
             else None,
         }
 
 
-def from_body(body: Mapping[str, object], *, limits: Limits) -> Data:
+def from_body(
+    body: Mapping[str, object], *, limits: Limits, split: Mapping[str, object] | None = None, seed: int = 0
+) -> Data:
     """The data that a body's ``data`` object describes, in one of its three forms or as ``Data.document`` gives it.
 
-    ``targets`` defaults to the last column, or to the data set's own. Raises ``InvalidInput`` with pointers below
-    ``/data``, ``LimitExceeded`` for too many rows or columns.
+    ``targets`` defaults to the last column, or to the data set's own; ``split`` is the body's. Raises ``InvalidInput``
+    with pointers below ``/data`` or ``/split``, ``LimitExceeded`` for too many rows or columns.
     """
     form = _form(body)
     kind, name = form, None
@@ -118,16 +113,17 @@ def from_body(body: Mapping[str, object], *, limits: Limits) -> Data:
     else:
         kind = _origin(body.get("kind", "rows"))
         columns, labels = _columns(body, limits)
-        rows, default = _rows(body["rows"], len(columns), limits), None
+        rows, default = rows_of(body["rows"], len(columns), limits, "/data/rows"), None
     targets = _targets(body.get("targets"), columns, labels, default or columns[-1:])
     standardize = body.get("standardize") or False
     if not isinstance(standardize, bool):
         raise InvalidInput(f"standardize must be true or false, not {shown(standardize)}", "/data/standardize")
-    scales = _scales(columns, rows, targets) if standardize else {}
-    scaled = _standardized(columns, rows, scales)
+    parts = split_of(split, len(rows), seed)
+    scales = scales_of(columns, rows[list(parts.train)], targets) if standardize else {}
+    scaled = standardized(columns, rows, scales)
     rows.setflags(write=False)
     scaled.setflags(write=False)
-    return Data(kind, name, columns, labels, scaled, targets, rows, scales, standardize)
+    return Data(kind, name, columns, labels, scaled, targets, rows, parts, scales, standardize)
 
 
 @lru_cache(maxsize=16)
@@ -143,14 +139,26 @@ def batch_rows(order: Sequence[int], offset: int, batch_size: int) -> tuple[int,
 
 
 def to_csv(data: Data) -> str:
-    """The rows as the caller gave them, under their labels: comma-separated, the shortest numbers that round-trip."""
+    """The rows as the caller gave them, under their labels: comma-separated, the shortest numbers that round-trip.
+
+    Where rows are held out, a last column says which part each row is in.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    # A spreadsheet would run a header that starts like a formula.
-    safe = [n if label[0] in "=+-@" else label for n, label in zip(data.columns, data.labels, strict=True)]
-    writer.writerow(safe)
-    writer.writerows([[number_text(value) for value in row] for row in data.given.tolist()])
+    rows = [[number_text(value) for value in row] for row in data.given.tolist()]
+    if not data.split.held_out:
+        writer.writerow(headings(data))
+        writer.writerows(rows)
+        return text.getvalue()
+    name = "split" if "split" not in data.labels else "split_"
+    writer.writerow([*headings(data), name])
+    writer.writerows([*row, part] for row, part in zip(rows, data.split.parts, strict=True))
     return text.getvalue()
+
+
+def headings(data: Data) -> list[str]:
+    """The columns' labels for a table; a spreadsheet would run one that starts like a formula."""
+    return [name if label[0] in "=+-@" else label for name, label in zip(data.columns, data.labels, strict=True)]
 
 
 def number_text(value: float) -> str:
@@ -219,14 +227,15 @@ def _labels(value: object, key: str, limits: Limits) -> list[str]:
     return labels
 
 
-def _rows(value: object, width: int, limits: Limits) -> Array:
+def rows_of(value: object, width: int, limits: Limits, place: str) -> Array:
+    """Rows of ``width`` numbers each from lists; raises ``InvalidInput`` with pointers below ``place``."""
     if not isinstance(value, list | tuple) or not value:
-        raise InvalidInput("rows must be a list of at least one row, each a list of numbers", "/data/rows")
-    check_size(len(value), width, limits, "/data/rows")
+        raise InvalidInput("rows must be a list of at least one row, each a list of numbers", place)
+    check_size(len(value), width, limits, place)
     rows: list[list[float]] = []
     faults: list[FieldError] = []
-    for place, row in enumerate(value):
-        pointer = f"/data/rows/{place}"
+    for number, row in enumerate(value):
+        pointer = f"{place}/{number}"
         if not isinstance(row, list | tuple):
             faults.append(FieldError(pointer, f"a row must be a list of numbers, not {shown(row)}"))
         elif len(row) != width:
@@ -270,29 +279,3 @@ def _targets(
             raise InvalidInput(f"{shown(name)} is a target twice", pointer)
         targets.append(column)
     return tuple(targets)
-
-
-def _scales(columns: tuple[str, ...], rows: Array, targets: tuple[str, ...]) -> dict[str, Scale]:
-    """Sums are exact (fsum), so that no processor's order of adding shows in the numbers."""
-    scales = {}
-    for place, name in enumerate(columns):
-        if name in targets:
-            continue
-        column = rows[:, place].tolist()
-        try:
-            mean = math.fsum(column) / len(column)
-            stddev = math.sqrt(math.fsum((value - mean) * (value - mean) for value in column) / len(column))
-        except OverflowError:
-            stddev = math.inf
-        if not math.isfinite(stddev):
-            raise InvalidInput(f"the numbers of column {shown(name)} are too large to standardize", "/data/standardize")
-        scales[name] = Scale(mean, stddev or 1.0)
-    return scales
-
-
-def _standardized(columns: tuple[str, ...], rows: Array, scales: Mapping[str, Scale]) -> Array:
-    scaled = rows.copy()
-    for place, name in enumerate(columns):
-        if name in scales:
-            scaled[:, place] = (rows[:, place] - scales[name].mean) / scales[name].stddev
-    return scaled

@@ -14,6 +14,7 @@ from functools import lru_cache
 from importlib.resources import files
 
 from api.engine.draws import Draws
+from api.training import corpus
 
 Rows = tuple[tuple[float, ...], ...]
 _STREAM = 10
@@ -22,7 +23,7 @@ _STREAM = 10
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A built-in data set; ``make`` gives its rows, ``row_count`` of them."""
+    """A built-in data set; ``make`` gives its rows, ``row_count`` of them; ``classes`` names its classes 0, 1, …"""
 
     name: str
     title: str
@@ -31,6 +32,7 @@ class Dataset:
     make: Callable[[], Rows]
     row_count: int
     source: str
+    classes: tuple[str, ...] = ()
 
     @property
     def rows(self) -> Rows:
@@ -115,6 +117,18 @@ def _rises() -> Rows:
     )
 
 
+def _reversal() -> Rows:
+    """Three of four symbols, and the same in reverse order: 48 of the 64 that there are."""
+    drawn = Draws(0, _STREAM + 6).shuffled(64)[:48]
+    words = [(float(one // 16), float(one // 4 % 4), float(one % 4)) for one in drawn]
+    return tuple((*word, *reversed(word)) for word in words)
+
+
+def _skip_grams() -> Rows:
+    """Each word of a small corpus with each of its neighbours and three drawn words that are not that neighbour."""
+    return corpus.skip_grams(Draws(0, _STREAM + 7))
+
+
 def _file(name: str) -> Callable[[], Rows]:
     def read() -> Rows:
         lines = files("api.training").joinpath(name).read_text("utf-8").splitlines()
@@ -127,6 +141,8 @@ _GENERATED = "drawn here"
 _IRIS = ("sepal_length", "sepal_width", "petal_length", "petal_width")
 _PIXELS = tuple(f"p{row}{column}" for row in range(8) for column in range(8))
 _ARTICLE = ((4.0, 1.0, 2.0), (2.0, 8.0, -14.0), (1.0, 0.0, 1.0), (3.0, 2.0, -1.0), (1.0, 4.0, -7.0), (6.0, 7.0, -8.0))
+_SYMBOLS, _REVERSED = ("x1", "x2", "x3"), ("y1", "y2", "y3")
+_NEGATIVES = tuple(f"negative{place}" for place in range(1, corpus.NEGATIVES + 1))
 _XY = ("x1", "x2", "y")
 
 DATASETS: dict[str, Dataset] = {
@@ -146,8 +162,14 @@ DATASETS: dict[str, Dataset] = {
                 _memory, 40, _GENERATED),
         Dataset("rises", "Six numbers and their largest rise over two steps",
                 ("s1", "s2", "s3", "s4", "s5", "s6", "y"), ("y",), _rises, 60, _GENERATED),
+        Dataset("reversal", "Three symbols, to be said in reverse order", (*_SYMBOLS, *_REVERSED), _REVERSED,
+                _reversal, 48, _GENERATED),
+        Dataset("skip_grams", "Words of a small corpus, their neighbours, and words that are none",
+                ("center", "context", *_NEGATIVES), ("context", *_NEGATIVES), _skip_grams, 216, _GENERATED,
+                corpus.VOCABULARY),
         Dataset("iris", "Three species of iris by four measures in cm", (*_IRIS, "species"), ("species",),
-                _file("iris.csv"), 150, "R. A. Fisher, 1936; UCI Machine Learning Repository"),
+                _file("iris.csv"), 150, "R. A. Fisher, 1936; UCI Machine Learning Repository",
+                ("setosa", "versicolor", "virginica")),
         Dataset("digits", "Handwritten digits of 8 × 8 pixels from 0 to 16", (*_PIXELS, "digit"), ("digit",),
                 _file("digits.csv"), 200, "E. Alpaydin, C. Kaynak, 1998; UCI Machine Learning Repository, CC BY 4.0"),
     )

@@ -12,21 +12,20 @@ from typing import Any
 
 import numpy as np
 
-from api.engine import descent, initializers, schedules
-from api.engine.builder import REDUCTIONS
+from api.engine import descent, initializers, losses, schedules
 from api.engine.draws import Draws, Stream
 from api.engine.errors import FieldError, InvalidInput, LimitExceeded
 from api.engine.graph import Graph
-from api.engine.losses import LOSSES
 from api.engine.rules import Rule
 from api.engine.schedules import Plateau
-from api.engine.wording import near_miss, pointer_part, shown
+from api.engine.wording import pointer_part, shown
 from api.training import data as datasets
 from api.training.data import Data
 from api.training.feeding import Feed, fed
-from api.training.limits import Limits
+from api.training.limits import Limits, check_title
 from api.training.models import MODELS, Built, built
 from api.training.presets import expanded
+from api.training.split import Split
 
 Document = dict[str, Any]
 
@@ -52,9 +51,11 @@ INITIALIZER = {kind: {"kind": row.initializer} for kind, row in MODELS.items() i
 SETTINGS = ("title", "optimizer", "schedule", "batch_size")
 """The fields that may change while a session goes on."""
 PHASES = ("ready", "forward", "backward")
-_UNLIMITED = Limits(
+_NOTHING = Split(())
+UNLIMITED = Limits(
     rows=2**62, columns=2**62, nodes=2**62, source_length=2**62, parameters=2**62, run_steps=2**62, title_length=2**62
 )
+"""For definitions that have been accepted once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,9 +143,14 @@ class Definition:
         return size
 
     @property
+    def split(self) -> Split:
+        """Which rows train and which are held out; none at all without data."""
+        return self.data.split if self.data else _NOTHING
+
+    @property
     def row_count(self) -> int:
-        """Rows in an epoch; 0 without data."""
-        return self.data.row_count if self.data else 0
+        """Rows in an epoch, those that train; 0 without data."""
+        return len(self.split.train)
 
     @property
     def settings(self) -> Document:
@@ -161,15 +167,25 @@ class Definition:
             return {}
         return {name: fed(self.data, self.feeds, name, rows) for name in self.graph.placeholders}
 
-    def order(self, epoch: int) -> tuple[int, ...] | range:
+    def order(self, epoch: int) -> Sequence[int]:
         """The rows of epoch ``epoch`` (from 1) in the order in which they are fed."""
-        return datasets.epoch_order(self.row_count, epoch, self.document["seed"], self.document["shuffle"])
+        shuffle: bool = self.document["shuffle"]
+        if self.split.held_out:
+            return _shuffled(self, epoch) if shuffle else self.split.train
+        return datasets.epoch_order(self.row_count, epoch, self.document["seed"], shuffle)
+
+
+@lru_cache(maxsize=16)
+def _shuffled(definition: Definition, epoch: int) -> tuple[int, ...]:
+    """The rows that train, in the order of an epoch."""
+    order = datasets.epoch_order(definition.row_count, epoch, definition.document["seed"], True)
+    return tuple(map(definition.split.train.__getitem__, order))
 
 
 @lru_cache(maxsize=256)
 def _load(text: str) -> Definition:
     document = json.loads(text)
-    return define(document, limits=_UNLIMITED)
+    return define(document, limits=UNLIMITED)
 
 
 def define(body: Mapping[str, Any], *, limits: Limits = Limits()) -> Definition:  # noqa: B008 - frozen
@@ -182,13 +198,10 @@ def define(body: Mapping[str, Any], *, limits: Limits = Limits()) -> Definition:
     document: Document = {name: given.get(name, default) for name, default in DEFAULTS.items()}
     if not {"model", "data", "initializer", "parameters"} & given.keys():
         document["parameters"] = ARTICLE_PARAMETERS
-    if document["split"] is not None:
-        raise InvalidInput("holding out rows is not available: split must be null", "/split")
-    if document["title"] and len(document["title"]) > limits.title_length:
-        raise LimitExceeded(f"a title has at most {limits.title_length} characters", limits.title_length, "/title")
-    data = None if document["data"] is None else datasets.from_body(document["data"], limits=limits)
+    check_title(document["title"], limits)
+    data = _data(document, limits)
     expression = document["model"].get("kind") == "expression"
-    document["loss"] = _loss({} if expression and "loss" not in given else document["loss"], expression)
+    document["loss"] = losses.resolve({} if expression and "loss" not in given else document["loss"], expression)
     source = document["model"].get("source")
     longest = limits.source_length
     if isinstance(source, str) and len(source) > longest:
@@ -196,37 +209,35 @@ def define(body: Mapping[str, Any], *, limits: Limits = Limits()) -> Definition:
     model = built(document["model"], document["loss"], data, limits)
     document["model"] = model.document
     document["data"] = data.document if data else None
+    document["split"] = data.split.document if data else None
     document["optimizer"] = descent.resolve(document["optimizer"])
     document["schedule"] = schedule_of(document["schedule"], document["optimizer"])
     if "initializer" not in given:
         document["initializer"] = INITIALIZER.get(model.document["kind"], DEFAULTS["initializer"])
     document["initializer"] = initializers.resolve(document["initializer"])
-    document["start"] = {"step": 0, "phase": "ready"} | document["start"]
     document["parameters"] = _parameters(document, model, limits)
-    return Definition(document, model.graph, data, model.feeds)
+    definition = Definition(document, model.graph, data, model.feeds)
+    document["start"] = _start(document["start"], definition)
+    return definition
 
 
-def _loss(body: Mapping[str, Any], expression: bool) -> Document:
-    kind = body.get("kind", "squared_error")
-    if not expression and kind not in LOSSES:
-        hint = near_miss(str(kind), LOSSES) or "; there are " + ", ".join(LOSSES)
-        raise InvalidInput(f"there is no loss {shown(kind)}{hint}", "/loss/kind")
-    numbers = {} if expression else LOSSES[kind].fields
-    fields = ("reduction",) if expression else ("kind", "reduction", *numbers)
-    for name in body:
-        if name not in fields:
-            reason = "a formula is its own loss: loss may hold only reduction" if expression else "unknown field"
-            raise InvalidInput(reason + near_miss(name, fields), f"/loss/{pointer_part(name)}")
-    reduction = body.get("reduction", "mean")
-    if reduction not in REDUCTIONS:
-        raise InvalidInput(f"there is no reduction {shown(reduction)}; there are mean, sum", "/loss/reduction")
-    values: Document = {}
-    for name, default in numbers.items():
-        value = body.get(name, default)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not _finite(value) or value <= 0:
-            raise InvalidInput(f"{name} must be a finite number above 0, not {shown(value)}", f"/loss/{name}")
-        values[name] = float(value)
-    return {"reduction": reduction} if expression else {"kind": kind, "reduction": reduction, **values}
+def _start(body: Mapping[str, Any], definition: Definition) -> Document:
+    """The start's object, its place counted in steps."""
+    start: Document = DEFAULTS["start"] | body
+    epochs = start.pop("epochs", None)
+    if epochs is not None:
+        if "step" in body:
+            raise InvalidInput("a start is so many epochs or steps away: give one of the two", "/start/epochs")
+        start["step"] = epochs * max(1, math.ceil(definition.row_count / definition.batch_size))
+    return start
+
+
+def _data(document: Document, limits: Limits) -> Data | None:
+    if document["data"] is not None:
+        return datasets.from_body(document["data"], limits=limits, split=document["split"], seed=document["seed"])
+    if document["split"]:
+        raise InvalidInput("a split needs data: without any, split must be null", "/split")
+    return None
 
 
 def schedule_of(body: Mapping[str, Any], optimizer: Mapping[str, Any]) -> Document:

@@ -42,7 +42,9 @@ def fed(data: Data, feeds: Mapping[str, Feed], name: str, rows: Sequence[int]) -
     if feed is None:
         column: Array = data.rows[list(rows), data.columns.index(name)]
         return column
-    numbers: Array = data.rows[np.ix_(list(rows), [data.columns.index(column) for column in feed.columns])]
+    table = data.rows if feed.classes is None else data.given  # a class is not to be standardised
+    places = {column: place for place, column in enumerate(data.columns)}
+    numbers: Array = table[np.ix_(list(rows), [places[column] for column in feed.columns])]
     if feed.classes is None:
         return np.asarray(numbers)
     return np.asarray(numbers == np.arange(float(feed.classes)), dtype=np.float64)

@@ -10,7 +10,8 @@ from api.engine.errors import InvalidInput
 from api.engine.optimizers import OPTIMIZERS
 from api.training.definition import DEFAULTS, Definition, define
 from api.training.limits import Limits
-from api.training.session import Phase, Session, Snapshot, listed, slots_of, value_of
+from api.training.session import Phase, Session
+from api.training.snapshot import Snapshot, listed, slots_of, value_of
 
 _MERGED = ("optimizer", "schedule", "initializer", "loss")
 _PHASE_KEPT = {"title", "optimizer", "schedule"}
@@ -22,8 +23,8 @@ def fork(session: Session, changes: Mapping[str, Any], *, limits: Limits = Limit
     Parameters keep their present values, but for those that ``changes`` gives, and for all if it names an initialiser;
     what a changed model adds is drawn. An object in ``changes`` that has no kind, or the same one, changes only the
     fields it names; in another dialect, an optimiser keeps the fields that this has as well. Its slots go on where its
-    kind and dialect stay, and begin anew where not. The phase is kept where nothing that the forward pass sees has
-    changed, otherwise it is ``ready``.
+    kind and dialect stay, and begin anew where not. The rows held out stay those that were drawn, but for other data or
+    another split. The phase is kept where nothing that the forward pass sees has changed, otherwise it is ``ready``.
     """
     strange = [name for name in changes if name not in DEFAULTS or name == "start"]
     if strange:
@@ -31,7 +32,7 @@ def fork(session: Session, changes: Mapping[str, Any], *, limits: Limits = Limit
     definition = _changed(session, changes, limits)
     position = session.position
     row_count = definition.row_count
-    if "data" in changes or position.offset >= max(row_count, 1):
+    if {"data", "split"} & changes.keys() or position.offset >= max(row_count, 1):
         position = replace(position, batch=1, offset=0)
     parameters = {name: value_of(definition.document["parameters"][name]) for name in definition.names}
     kind = ("kind", "dialect")
@@ -40,6 +41,8 @@ def fork(session: Session, changes: Mapping[str, Any], *, limits: Limits = Limit
     progress = session.snapshot.progress
     if definition.schedule != session.definition.schedule or {"model", "data", "loss"} & changes.keys():
         progress = replace(progress, plateau=None)
+    if {"model", "data", "loss", "split"} & changes.keys():
+        progress = replace(progress, metrics=None)
     there = Session(definition, Snapshot(position, parameters, slots, progress))
     phase = session.phase if set(changes) <= _PHASE_KEPT else Phase.READY
     return Session.restore(definition, there.snapshot, phase, None)
@@ -48,6 +51,8 @@ def fork(session: Session, changes: Mapping[str, Any], *, limits: Limits = Limit
 def _changed(session: Session, changes: Mapping[str, Any], limits: Limits) -> Definition:
     old = session.definition.document
     body = old | dict(changes) | {"start": DEFAULTS["start"]}
+    if "data" in changes and "split" not in changes and old["split"]:
+        body["split"] = session.definition.split.asked  # of other rows, others are drawn
     for name in _MERGED:
         given = changes.get(name)
         if given is not None and given.get("kind", old[name].get("kind")) == old[name].get("kind"):

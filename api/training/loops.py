@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from itertools import chain, repeat
 from typing import Any, NamedTuple
@@ -11,9 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from api.engine.array_compiler import array_trainer
-from api.engine.compiler import Trainer, trainer
+from api.engine.compiler import Trainer, columns, rounded, trainer
+from api.engine.flat import Flat
 from api.training.definition import Definition
-from api.training.session import Position, Progress, Snapshot, Value
+from api.training.snapshot import Position, Progress, Snapshot, Value
+
+_WORTH = 100
+"""Equal epochs for which it is worth compiling their numbers into the loop."""
 
 
 class Trained(NamedTuple):
@@ -71,54 +75,20 @@ def everything(definition: Definition, snapshot: Snapshot) -> list[Value]:
     return [values[name] for values in kept for name in definition.names]
 
 
-def _with_arrays(definition: Definition, start: Snapshot, count: int) -> Trained:
-    """The same for a graph with tensors: every batch is a tuple of arrays."""
-    losses: list[float] = []
-    values: Sequence[Any] = everything(definition, start)
-    size, position, progress, sound = len(values), start.position, start.progress, True
-    fields, repeated = dict[str, Any](definition.fields), not definition.document["shuffle"]
-    with np.errstate(all="ignore"):
-        while len(losses) < count:
-            done, rows = len(losses), min(definition.batch_size, max(definition.row_count - position.offset, 0))
-            loop = array_trainer(definition.graph, rows, definition.rule, definition.scheduled)
-            many = max(1, min(count - done, (definition.row_count - position.offset) // max(rows, 1)))
-            order = definition.order(position.epoch)[position.offset : position.offset + rows * many]
-            batches = [_arrays(definition, loop, order[at * rows : (at + 1) * rows], repeated) for at in range(many)]
-            if definition.scheduled:
-                fields["learning_rate"] = _rates(definition, position, progress, many)
-            values = loop.train(*values, batches, losses.append, **fields)
-            if len(values) > size:
-                *values, spoilt = values
-                sound = sound and math.isfinite(spoilt)
-            position, progress = _moved(definition, position, progress, losses, done, many)
-    return Trained(_snapshot(definition, position, list(map(_kept, values)), progress), losses, sound)
+def _watched(definition: Definition) -> bool:
+    """Whether the learning rate depends on the losses on the way."""
+    return definition.scheduled and definition.schedule["kind"] == "plateau"
 
 
-def _arrays(definition: Definition, loop: Trainer, rows: Sequence[int], repeated: bool) -> tuple[Any, ...]:
-    """One batch for ``loop``; kept for the next epoch where the same batches come again."""
-    fed = _batch(definition, tuple(rows)) if repeated else definition.inputs(rows)
-    return tuple(fed[name] for name in loop.columns)
-
-
-@lru_cache(maxsize=512)
-def _batch(definition: Definition, rows: tuple[int, ...]) -> dict[str, Any]:
-    return definition.inputs(rows)
-
-
-def _kept(value: Any) -> Value:
-    """A parameter as a session holds it: a float, or an array of its own."""
-    return float(value) if np.ndim(value) == 0 else np.ascontiguousarray(value, dtype=np.float64)
-
-
-def _trainer(definition: Definition, rows: int, round: int = 1) -> Trainer:
-    return trainer(definition.graph, rows, definition.rule, round, definition.scheduled)
+def _trainer(definition: Definition, rows: int, round: int = 1, always: tuple[float, ...] | None = None) -> Trainer:
+    return trainer(definition.graph, rows, definition.rule, round, definition.scheduled, always)
 
 
 def _feed(definition: Definition, position: Position, left: int) -> tuple[Trainer, Iterable[Any], int]:
     """The next batches of one size, up to the end of the epoch or over several epochs that repeat: (the loop to feed
     them to, batches, how many)."""
     count, size = definition.row_count, definition.batch_size
-    watched = definition.scheduled and definition.schedule["kind"] == "plateau"
+    watched = _watched(definition)
     if not count:
         many = 1 if watched else left
         return _trainer(definition, 0), repeat((), many), many
@@ -131,6 +101,9 @@ def _feed(definition: Definition, position: Position, left: int) -> tuple[Traine
     repeats = not definition.document["shuffle"] and count % size == 0 and position.offset == 0 and not watched
     epochs = left // per_epoch if repeats else 0
     if epochs > 1:
+        if epochs >= _WORTH and rounded(definition.graph, size, per_epoch, definition.scheduled) == per_epoch:
+            always = _always(definition)
+            return _trainer(definition, size, per_epoch, always), repeat((), epochs), epochs * per_epoch
         loop = _trainer(definition, size, per_epoch)
         whole = _packed(definition, loop, position, size, per_epoch)
         return loop, chain.from_iterable(repeat(whole, epochs)), epochs * per_epoch
@@ -138,33 +111,99 @@ def _feed(definition: Definition, position: Position, left: int) -> tuple[Traine
     return loop, _packed(definition, loop, position, size, here), here
 
 
+@lru_cache(maxsize=8)
+def _always(definition: Definition) -> tuple[float, ...]:
+    """The numbers of all rows that train, one row after the other."""
+    assert definition.data is not None  # only called with rows to feed
+    nodes = definition.graph.nodes
+    wanted = [definition.data.columns.index(nodes[index].id) for index in columns(definition.graph)]
+    return tuple(definition.data.rows[np.ix_(list(definition.order(1)), wanted)].ravel().tolist())
+
+
 def _packed(definition: Definition, loop: Trainer, position: Position, size: int, batches: int) -> list[Any]:
     """The next ``batches`` batches of ``size`` rows in the form that the compiled loop takes."""
+    epoch = position.epoch if definition.document["shuffle"] else 1  # else every epoch's batches are those of the first
+    return _rows(definition, loop, epoch, position.offset, size, batches)
+
+
+@lru_cache(maxsize=8)
+def _rows(definition: Definition, loop: Trainer, epoch: int, offset: int, size: int, batches: int) -> list[Any]:
     data = definition.data
     assert data is not None  # only called with rows to feed
-    rows = list(definition.order(position.epoch)[position.offset : position.offset + size * batches])
-    columns = [data.columns.index(name) for name in loop.columns]
-    numbers = data.rows[np.ix_(rows, columns)]
+    rows = list(definition.order(epoch)[offset : offset + size * batches])
+    wanted = [data.columns.index(name) for name in loop.columns]
+    numbers = data.rows[np.ix_(rows, wanted)]
     if loop.unrolled:
         return [tuple(flat) for flat in numbers.reshape(batches // loop.round, -1).tolist()]
-    nested: list[Any] = numbers.reshape(batches, size, len(columns)).tolist()
+    nested: list[Any] = numbers.reshape(batches, size, len(wanted)).tolist()
     return nested
+
+
+def _with_arrays(definition: Definition, start: Snapshot, count: int) -> Trained:
+    """The same for a graph with tensors: every batch is a tuple of arrays."""
+    graph, rule = definition.graph, definition.rule
+    flat = Flat(
+        rule, [graph.nodes[graph.index[name]].shape for name in definition.names], everything(definition, start)
+    )
+    losses: list[float] = []
+    position, progress, fields = start.position, start.progress, dict[str, Any](definition.fields)
+    bound, shuffled = lru_cache(_bound), definition.document["shuffle"]
+    with np.errstate(all="ignore"):
+        while len(losses) < count:
+            done = len(losses)
+            rows, many = _coming(definition, position, count - done)
+            train, columns = bound(definition, flat, rows)
+            if definition.scheduled:
+                fields["learning_rate"] = _rates(definition, position, progress, many)
+            epoch = position.epoch if shuffled else 1  # else every epoch's batches are those of the first
+            train(_batches(definition, columns, epoch, position.offset, rows, many), losses.append, **fields)
+            if _watched(definition):
+                progress = _moved(definition, position, progress, losses, done, many)[1]
+            position = position.after_all(rows, many, definition.row_count)
+    if not _watched(definition):
+        progress = _moved(definition, start.position, progress, losses, 0, len(losses))[1]
+    return Trained(_snapshot(definition, position, flat.values(), progress), losses, flat.sound)
+
+
+def _bound(definition: Definition, flat: Flat, rows: int) -> tuple[Callable[..., None], tuple[str, ...]]:
+    """The loop for batches of ``rows`` rows that trains ``flat``, and the placeholders that it is fed."""
+    loop = array_trainer(definition.graph, rows, definition.rule, flat.groups, definition.scheduled)
+    return loop.bind(flat.vectors, flat.numbers), loop.columns
+
+
+def _coming(definition: Definition, position: Position, left: int) -> tuple[int, int]:
+    """The rows of the next batch, and how many such batches come one after the other in this epoch."""
+    if not definition.row_count:
+        return 0, 1 if _watched(definition) else left
+    rows = min(definition.batch_size, definition.row_count - position.offset)
+    return rows, min(left, (definition.row_count - position.offset) // rows)
+
+
+@lru_cache(maxsize=8)
+def _batches(
+    definition: Definition, columns: tuple[str, ...], epoch: int, offset: int, rows: int, many: int
+) -> list[tuple[Any, ...]]:
+    """``many`` batches of ``rows`` rows, each with an array for each of ``columns``."""
+    whole = definition.inputs(definition.order(epoch)[offset : offset + rows * many])
+    arrays = [whole[name] for name in columns]
+    return [tuple(array[at * rows : (at + 1) * rows] for array in arrays) for at in range(many)]
 
 
 def _moved(
     definition: Definition, position: Position, progress: Progress, losses: list[float], done: int, many: int
 ) -> tuple[Position, Progress]:
-    """Position and progress after the losses from ``done`` on; of repeated epochs only the first and last count."""
-    count, size = definition.row_count, definition.batch_size
-    per_epoch = max(1, math.ceil(count / size))
-    if many > 2 * per_epoch and position.offset == 0 and position.batch == 1:
-        skipped = many // per_epoch - 2
-        head = losses[done : done + per_epoch]
-        position, progress = _moved(definition, position, progress, head, 0, per_epoch)
-        position = Position(position.step + skipped * per_epoch, position.epoch + skipped, 1, 0)
-        done, many = done + (skipped + 1) * per_epoch, many - (skipped + 1) * per_epoch
-    for loss in losses[done : done + many]:
-        batch = position.batch
-        position = position.after(min(size, count - position.offset), count)
-        progress = progress.after(definition, loss, batch, position.batch == 1)
+    """Position and progress after the ``many`` losses from ``done`` on."""
+    end, per_epoch = done + many, max(1, math.ceil(definition.row_count / definition.batch_size))
+    while done < end:
+        whole = (end - done) // per_epoch if position.offset == 0 and position.batch == 1 else 0
+        if whole > 1 and progress.first_epoch_loss is not None and not _watched(definition):
+            skipped = (whole - 1) * per_epoch  # of epochs only the first and the last count
+            position = Position(position.step + skipped, position.epoch + whole - 1, 1, 0)
+            done += skipped
+        left = math.ceil((definition.row_count - position.offset) / definition.batch_size)
+        here = min(max(1, left), end - done)
+        batch = position.batch + here - 1
+        position = position.after_all(definition.batch_size, here, definition.row_count)
+        progress = progress.after(definition, losses[done : done + here], batch, position.batch == 1)
+        done += here
     return position, progress

@@ -12,6 +12,7 @@ from typing import Any
 
 from api.engine.errors import InvalidInput
 from api.engine.wording import near_miss, pointer_part, shown
+from api.training.corpus import VOCABULARY
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,36 @@ A = softmax(Q @ transpose(K)/sqrt(3))
 O = A @ V
 yhat = sum(O[0]*v) + c
 L = (yhat - y)**2"""
+_SYMBOLS = 4
+_DECODER_STEP = """a{t} = softmax(tanh(s{b} @ Wa + K) @ va)
+c{t} = a{t} @ H
+s{t} = tanh({before}s{b} @ S + c{t} @ C + d)
+o{t} = s{t} @ V + c{t} @ R + k"""
+_ENCODER_DECODER = "\n".join(
+    [
+        """h1 = tanh(x1 @ E + b)
+h2 = tanh(x2 @ E + h1 @ U + b)
+h3 = tanh(x3 @ E + h2 @ U + b)
+H = reshape(concat(h1, h2, h3), 3, 6)
+K = H @ Ua
+s0 = tanh(h3 @ W0)""",
+        *(_DECODER_STEP.format(t=t, b=t - 1, before=f"y{t - 1} @ F + " if t > 1 else "") for t in range(1, 4)),
+        "L = -sum(y1*log_softmax(o1) + y2*log_softmax(o2) + y3*log_softmax(o3))",
+    ]
+)
+_ENCODER_DECODER_SHAPES = {
+    "E": [_SYMBOLS, 6], "U": [6, 6], "b": [6], "Ua": [6, 6], "W0": [6, 6], "Wa": [6, 6], "va": [6], "F": [_SYMBOLS, 6],
+    "S": [6, 6], "C": [6, 6], "d": [6], "V": [6, _SYMBOLS], "R": [6, _SYMBOLS], "k": [_SYMBOLS],
+}  # fmt: skip
+_WORD2VEC = """v = center @ V  # the center word's vector
+u = context @ U
+u1 = negative1 @ U
+u2 = negative2 @ U
+u3 = negative3 @ U
+# -log(sigmoid(a)) is softplus(-a), which does not overflow
+L = softplus(-(u @ v)) + softplus(u1 @ v) + softplus(u2 @ v) + softplus(u3 @ v)"""
 _IRIS_COLUMNS = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
+_NEGATIVE_COLUMNS = ("negative1", "negative2", "negative3")
 _MEMORY = {"dataset": "memory"}
 
 
@@ -108,6 +138,10 @@ def _cell(source: str, gates: str, *more: str) -> dict[str, Any]:
     shapes: dict[str, list[int]] = {f"w{gate}": _VECTOR for gate in gates} | {f"U{gate}": _MATRIX for gate in gates}
     shapes |= {f"b{gate}": _VECTOR for gate in gates} | dict.fromkeys(more, _VECTOR) | {"v": _VECTOR}
     return {"kind": "expression", "source": source, "shapes": shapes}
+
+
+def _one_hot(classes: int, *columns: str) -> dict[str, Any]:
+    return {column: {"one_hot": column, "classes": classes} for column in columns}
 
 
 def _recurrent(model: dict[str, Any]) -> dict[str, Any]:
@@ -159,11 +193,26 @@ _TABLE = (
            "S. Hochreiter, J. Schmidhuber, 1997; F. Gers et al., 2000; torch.nn.LSTM"),
     Preset("gru", "A gated recurrent unit remembers the first of four numbers",
            _recurrent(_cell(_GRU, "rzn", "dn")), 300, 0.01, "K. Cho et al., 2014; torch.nn.GRU"),
+    Preset("encoder_decoder_attention", "An encoder and a decoder with additive attention reverse three symbols", {
+        "model": {"kind": "expression", "source": _ENCODER_DECODER, "shapes": _ENCODER_DECODER_SHAPES,
+                  "placeholders": _one_hot(_SYMBOLS, "x1", "x2", "x3", "y1", "y2", "y3")},
+        "data": {"dataset": "reversal"}, "initializer": {"kind": "glorot_uniform"},
+        "optimizer": {"kind": "adam", "learning_rate": 0.01}, "batch_size": 8, "shuffle": True, "seed": 2,
+    }, 200, 0.01, "D. Bahdanau, K. Cho, Y. Bengio, Neural Machine Translation by Jointly Learning to Align "
+                  "and Translate, 2015, 3.1"),
     Preset("self_attention", "Scaled dot-product self-attention picks one of four numbers",
            _recurrent({"kind": "expression", "source": _ATTENTION, "shapes": {
                "We": [1, 3], "P": [4, 3], "Wq": [3, 3], "Wk": [3, 3], "Wv": [3, 3], "v": [3]},
                "placeholders": {"s": ["s1", "s2", "s3", "s4"]}}),
            300, 0.01, "A. Vaswani et al., Attention Is All You Need, 2017"),
+    Preset("word2vec", "Skip-gram with negative sampling gives words of like company like vectors", {
+        "model": {"kind": "expression", "source": _WORD2VEC,
+                  "shapes": {"V": [len(VOCABULARY), 4], "U": [len(VOCABULARY), 4]},
+                  "placeholders": _one_hot(len(VOCABULARY), "center", "context", *_NEGATIVE_COLUMNS)},
+        "data": {"dataset": "skip_grams"}, "initializer": {"kind": "glorot_uniform"},
+        "optimizer": {"learning_rate": 0.5}, "batch_size": 12, "shuffle": True, "seed": 1,
+    }, 100, 1.0, "T. Mikolov et al., Distributed Representations of Words and Phrases and their "
+                 "Compositionality, 2013, equation 4"),
 )  # fmt: skip
 
 PRESETS: dict[str, Preset] = {row.name: row for row in _TABLE}

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from api.engine.compiler import cost
 from api.engine.errors import InvalidInput
 from api.training.definition import Definition
+from api.training.early_stopping import FIELDS as EARLY_STOPPING
+from api.training.early_stopping import EarlyStopping
+from api.training.evaluation import evaluated
 from api.training.loops import everything, train
-from api.training.session import Phase, Position, Session, Snapshot, finite
+from api.training.session import Phase, Session
+from api.training.snapshot import EpochEnd, Position, Snapshot, finite
 
-STRETCH_STEPS = 4096
+STRETCH_STEPS = 16_384
 """Steps in one stretch at most, so that any state inside is replayed quickly."""
 _ENDLESS = 2**62
 _CHUNK_OPERATIONS = 100_000
@@ -25,8 +29,10 @@ _CHUNK_OPERATIONS = 100_000
 class Stretch:
     """A piece of a run: ``losses`` has one for each finished step, ``seconds`` is the time they took.
 
-    ``stopped_by`` is None where the run may go on, else ``completed``, ``until`` or ``diverged``; in that last case
-    ``end`` is the start of the step whose loss or gradient is not finite.
+    ``stopped_by`` is None where the run may go on, else ``completed``, ``until``, ``early_stopping`` or ``diverged``;
+    in that last case ``end`` is the start of the step whose loss or gradient is not finite. ``goal`` is what the next
+    stretch is to be given: the goal with what its early stopping has counted. ``epochs`` has the end of each epoch
+    that was finished, if rows are held out.
     """
 
     start: Snapshot
@@ -34,15 +40,19 @@ class Stretch:
     losses: list[float]
     seconds: float
     stopped_by: str | None
+    goal: Goal
+    epochs: Sequence[EpochEnd] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """Where a run ends: at an absolute ``step`` or ``epoch`` (its first batch), or earlier as ``until`` says."""
+    """Where a run ends: at an absolute ``step`` or ``epoch`` (its first batch), or earlier as ``until`` says or as
+    ``early`` does, which counts epochs from stretch to stretch."""
 
     step: int | None = None
     epoch: int | None = None
     until: Mapping[str, float] | None = None
+    early: EarlyStopping | None = None
 
     @staticmethod
     def of(position: Position, body: Mapping[str, Any]) -> Goal:
@@ -50,10 +60,12 @@ class Goal:
         steps, epochs = body.get("steps"), body.get("epochs")
         if (steps is None) == (epochs is None):
             raise InvalidInput("a run needs either steps or epochs", "/steps" if steps is not None else "")
+        until = {name: value for name, value in (body.get("until") or {}).items() if value is not None}
         return Goal(
             None if steps is None else position.step + steps,
             None if epochs is None else position.epoch + epochs,
-            {name: value for name, value in (body.get("until") or {}).items() if value is not None} or None,
+            {name: value for name, value in until.items() if name not in EARLY_STOPPING} or None,
+            EarlyStopping.of(until),
         )
 
     def reached(self, position: Position) -> str | None:
@@ -65,7 +77,11 @@ class Goal:
         until = self.until or {}
         if position.step >= until.get("step", math.inf) or position.epoch >= until.get("epoch", math.inf):
             return "until"
-        return None
+        return "early_stopping" if self.early is not None and self.early.over else None
+
+    def after(self, end: Snapshot) -> Goal:
+        """The goal after one more epoch, at whose end the session is."""
+        return self if self.early is None else replace(self, early=self.early.after(end))
 
 
 def advance(
@@ -77,20 +93,40 @@ def advance(
     seconds: float = 0.25,
     most: int = STRETCH_STEPS,
 ) -> Stretch:
-    """Whole steps from ``snapshot`` on: just ``steps``, or towards ``goal`` for about ``seconds``, ``most`` at most."""
+    """Whole steps from ``snapshot`` on: just ``steps``, or towards ``goal`` for about ``seconds``, ``most`` at most.
+
+    Where rows are held out, each epoch's end is looked at; if only the steps are asked for, then the last one.
+    """
+    each = goal is not None
     if goal is None:
         goal, seconds, most = Goal(snapshot.position.step + (steps or 0)), math.inf, _ENDLESS
     started = time.perf_counter()
-    at, losses = snapshot, list[float]()
+    at, losses, epochs = snapshot, list[float](), list[EpochEnd]()
     stopped = goal.reached(at.position)
     most = _whole_epochs(definition, at.position, most)
     chunk = max(1, _CHUNK_OPERATIONS // cost(definition.graph, definition.batch_size))
     while stopped is None and len(losses) < most and time.perf_counter() - started < seconds:
         count = min(chunk, most - len(losses), _steps_to(definition, goal, at.position))
+        count = _steps_to_look(definition, at.position, count, each)
         at, more, stopped = _checked(definition, at, count, goal)
         losses = losses + more if losses else more
+        if more and at.position.batch == 1 and definition.split.held_out:
+            at = evaluated(definition, at)
+            goal = goal.after(at)
+            epochs += filter(None, [EpochEnd.of(at)])
         stopped = stopped or goal.reached(at.position)
-    return Stretch(snapshot, at, losses, time.perf_counter() - started, stopped)
+    return Stretch(snapshot, at, losses, time.perf_counter() - started, stopped, goal, epochs)
+
+
+def _steps_to_look(definition: Definition, position: Position, count: int, each: bool) -> int:
+    """Of the next ``count`` steps those up to the first end of an epoch that is looked at: ``each``, or the last."""
+    if not definition.split.held_out:
+        return count
+    to_end = math.ceil((definition.row_count - position.offset) / definition.batch_size)
+    if each or count < to_end:
+        return min(count, to_end)
+    per_epoch = math.ceil(definition.row_count / definition.batch_size)
+    return to_end + (count - to_end) // per_epoch * per_epoch
 
 
 def _whole_epochs(definition: Definition, position: Position, most: int) -> int:

@@ -14,37 +14,18 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from api.engine import descent
 from api.engine import forward as evaluator
-from api.engine.backward import Gradients, backpropagate
+from api.engine.backward import Gradients, backpropagate, of_parameters
 from api.engine.errors import Diverged, InvalidInput, WrongPhase
 from api.engine.kernels import Value as Recorded
 from api.engine.kernels import kernels
 from api.engine.rules import Rule, norm
-from api.engine.schedules import Plateau
 from api.engine.wording import pointer_part, shown
 from api.training.data import batch_rows
 from api.training.definition import SETTINGS, Definition, schedule_of, values_of
-
-Value = float | NDArray[np.float64]
-
-
-def value_of(given: Any) -> Value:
-    """A parameter's value from a number or a nested list."""
-    return np.asarray(given, dtype=np.float64) if isinstance(given, list) else float(given)
-
-
-def listed(value: Value) -> Any:
-    """The number or nested list that ``value_of`` makes a value from."""
-    return value.tolist() if isinstance(value, np.ndarray) else value
-
-
-def finite(value: Value) -> bool:
-    """Whether every number in it is finite."""
-    return math.isfinite(value) if isinstance(value, float) else bool(np.isfinite(value).all())
+from api.training.evaluation import evaluated
+from api.training.snapshot import Position, Progress, Snapshot, Value, finite, slots_of, value_of
 
 
 class Phase(StrEnum):
@@ -58,53 +39,6 @@ class Phase(StrEnum):
 TRANSITIONS = {"forward": Phase.READY, "backward": Phase.FORWARD, "update": Phase.BACKWARD}
 """Each action and the phase that accepts it."""
 EDITABLE = ("parameters", *SETTINGS)
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """``step`` counts finished updates from 0, ``epoch`` and ``batch`` count from 1, ``offset`` is the number of this
-    epoch's rows already fed before the present batch."""
-
-    step: int = 0
-    epoch: int = 1
-    batch: int = 1
-    offset: int = 0
-
-    def after(self, rows: int, row_count: int) -> Position:
-        """The position after an update on ``rows`` rows; without data every step is an epoch of its own."""
-        if self.offset + rows >= row_count:
-            return Position(self.step + 1, self.epoch + 1, 1, 0)
-        return Position(self.step + 1, self.epoch, self.batch + 1, self.offset + rows)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """What is needed of the past: for the warnings the mean losses of the first and the last finished epoch and the
-    running sum, and what a schedule remembers that looks at losses."""
-
-    first_epoch_loss: float | None = None
-    last_epoch_loss: float | None = None
-    epoch_loss_sum: float = 0.0
-    plateau: Plateau | None = None
-
-    def after(self, definition: Definition, loss: float, batch: int, epoch_ends: bool) -> Progress:
-        """The progress after the update on batch number ``batch`` of its epoch, which had this loss."""
-        total = self.epoch_loss_sum + loss
-        if not epoch_ends:
-            return replace(self, epoch_loss_sum=total)
-        mean = total / batch
-        first = mean if self.first_epoch_loss is None else self.first_epoch_loss
-        return Progress(first, mean, 0.0, definition.watched(self.plateau, mean))
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """What cannot be recomputed: a session at the start of a step, its batch not yet fed forward."""
-
-    position: Position
-    parameters: Mapping[str, Value]
-    slots: Mapping[str, Mapping[str, Value]]
-    progress: Progress
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,24 +63,6 @@ class Update:
     def rule(self) -> Rule:
         """The optimiser's rule."""
         return descent.rule(self.optimizer)
-
-
-def slots_of(definition: Definition, kept: Mapping[str, Mapping[str, Value]]) -> dict[str, dict[str, Value]]:
-    """The slots that the optimiser needs: a parameter goes on with those of ``kept`` if it has all of them there in its
-    shape, else with new ones."""
-    shapes = {slot: definition.slot_shapes(slot) for slot in definition.slot_names}
-    goes_on = [
-        name
-        for name in definition.names
-        if all(name in kept.get(slot, {}) and np.shape(kept[slot][name]) == shapes[slot][name] for slot in shapes)
-    ]
-    return {
-        slot: {
-            name: kept[slot][name] if name in goes_on else value_of(np.full(shape, definition.rule.born(slot)).tolist())
-            for name, shape in each.items()
-        }
-        for slot, each in shapes.items()
-    }
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,13 +145,7 @@ class Session:
         """∂L/∂parameter by name, once computed; 0 for a parameter that the loss does not depend on."""
         if self.computed is None:
             return None
-        return self._of_parameters(self.computed)
-
-    def _of_parameters(self, computed: Gradients) -> dict[str, Value]:
-        graph = self.definition.graph
-        nodes = [graph.nodes[graph.index[name]] for name in self.definition.names]
-        use, of = kernels(graph), computed.of
-        return {node.id: of[node.index] if node.index in of else use.zero(node, 0) for node in nodes}
+        return of_parameters(self.definition.graph, self.computed.of)
 
     @property
     def gradient_norm(self) -> float:
@@ -266,13 +176,19 @@ class Session:
         self._must_accept("forward")
         graph = self.definition.graph
         values = evaluator.forward(graph, self.parameters, self.inputs)
-        return replace(self, phase=Phase.FORWARD, values=values)
+        return self._on(phase=Phase.FORWARD, values=values)
 
     def backward(self) -> Session:
         """Send the gradient back: every partial, every gradient."""
         self._must_accept("backward")
         computed = backpropagate(self.definition.graph, self.values or [])
-        return replace(self, phase=Phase.BACKWARD, computed=computed)
+        return self._on(phase=Phase.BACKWARD, computed=computed)
+
+    def _on(self, **changes: Any) -> Session:
+        """This session in a later phase of the same batch, which is not fed again."""
+        later = replace(self, **changes)
+        later.__dict__.update({name: self.__dict__[name] for name in ("batch_rows", "inputs") if name in self.__dict__})
+        return later
 
     def update(self) -> Session:
         """Let the optimiser take its step, and feed the next batch. Raises ``Diverged`` where there is no step."""
@@ -284,7 +200,7 @@ class Session:
         rule = definition.rule.floats if definition.graph.scalar else definition.rule.arrays
         step = rule.step(fields, before, gradients, slots, self._gradients_at)
         position = snapshot.position.after(len(self.batch_rows), definition.row_count)
-        progress = snapshot.progress.after(definition, loss, snapshot.position.batch, position.batch == 1)
+        progress = snapshot.progress.after(definition, (loss,), snapshot.position.batch, position.batch == 1)
         done = Update(
             snapshot.position,
             definition.optimizer,
@@ -297,12 +213,13 @@ class Session:
             step.after,
             step.terms,
         )
-        return Session(definition, Snapshot(position, step.after, step.slots, progress), last_update=done)
+        there = Snapshot(position, step.after, step.slots, progress)
+        return Session(definition, evaluated(definition, there) if position.batch == 1 else there, last_update=done)
 
     def _gradients_at(self, parameters: Mapping[str, Value]) -> dict[str, Value]:
         """The present batch's gradients where the parameters have other values."""
         graph = self.definition.graph
-        return self._of_parameters(backpropagate(graph, evaluator.forward(graph, parameters, self.inputs)))
+        return of_parameters(graph, backpropagate(graph, evaluator.forward(graph, parameters, self.inputs)).of)
 
     def patch(self, changes: Mapping[str, Any]) -> Session:
         """Change parameters, optimizer, schedule, batch_size or title by hand, in phase ``ready``."""
