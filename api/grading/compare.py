@@ -1,14 +1,15 @@
-"""Answers by hand or by program, compared with a reference trace: what is right, and what is wrong first.
+"""Answers by hand or by program, compared with a reference trace: what is right, what is wrong first, and why.
 
 A quantity is named ``section.name``: ``values.yhat``, ``partials.yhat/w1`` (target/source), ``gradients.w1``,
-``updated.w1``. Verdicts: ``right``; ``wrong``; ``missing`` (given as null); ``malformed`` (no such quantity, not
-numbers, or numbers of another shape).
+``updated.w1``. Verdicts: ``right``; ``wrong``, with the mistake where it is known; ``follow_through`` (the right rule
+on one's own wrong numbers before it); ``missing`` (given as null); ``malformed`` (no such quantity, not numbers, or
+numbers of another shape).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,9 @@ import numpy as np
 
 from api.engine.errors import FieldError, InvalidInput
 from api.engine.wording import near_miss, pointer_part, shown
+from api.grading.closeness import Closeness
+from api.grading.diagnosis import Diagnosis, Item
+from api.grading.shapes import misshapen
 
 RTOL = 1e-6
 ATOL = 1e-8
@@ -27,7 +31,6 @@ FIELDS = (*SECTIONS, "rtol", "atol", "decimals", "student")
 NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 Answers = Mapping[str, Any]
-Close = Callable[[float, float], bool]  # (given, expected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +39,14 @@ class Reference:
 
     ``values`` by node id in graph order, ``partials`` by ``target/source``, ``gradients`` and ``updated`` by parameter.
     A number is a float, an array or a nested list; None where there is none to compare with (the partial of a matrix
-    product).
+    product). With a ``diagnosis``, what is wrong is followed up.
     """
 
     values: Mapping[str, Any]
     partials: Mapping[str, Any]
     gradients: Mapping[str, Any]
     updated: Mapping[str, Any]
+    diagnosis: Diagnosis | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +83,22 @@ def check(reference: Reference, answers: Answers | list[Answers]) -> dict[str, A
 
 
 def _judged(reference: Reference, answers: Answers, pointer: str) -> dict[str, Any]:
-    _validate(answers, pointer)
-    close = _closeness(answers, pointer)
+    validate(answers, pointer)
+    closeness = closeness_of(answers, pointer)
     quantities: list[dict[str, Any]] = []
+    items: list[tuple[dict[str, Any], Item]] = []
     for section in SECTIONS:
         given = answers.get(section) or {}
         expected: Mapping[str, Any] = getattr(reference, section)
-        quantities += [_quantity(section, name, given[name], expected, close) for name in _in_order(given, expected)]
+        for name in _in_order(given, expected):
+            quantity, item = _quantity(reference, section, name, given[name], closeness)
+            quantities.append(quantity)
+            if item is not None:
+                items.append((quantity, item))
+    if reference.diagnosis is not None and any(item.verdict == "wrong" for _, item in items):
+        reference.diagnosis.explain([item for _, item in items], closeness)
+        for quantity, item in items:
+            _tell(quantity, item)
     right = sum(quantity["verdict"] == "right" for quantity in quantities)
     return {
         "correct": 0 < right == len(quantities),
@@ -95,16 +108,24 @@ def _judged(reference: Reference, answers: Answers, pointer: str) -> dict[str, A
     }
 
 
-def _quantity(section: str, name: str, given: Any, expected: Mapping[str, Any], close: Close) -> dict[str, Any]:
-    verdict, detail, echo, wanted = "right", None, given, expected.get(name)
+def _quantity(
+    reference: Reference, section: str, name: str, given: Any, closeness: Closeness
+) -> tuple[dict[str, Any], Item | None]:
+    """The verdict on one quantity, and the quantity as an item to be followed up, if its numbers can be compared."""
+    expected: Mapping[str, Any] = getattr(reference, section)
+    verdict, detail, echo, wanted, item, mistake = "right", None, given, expected.get(name), None, None
     try:
         if wanted is None:
             raise Malformed(_unknown(section, name, expected))
-        reference = flat(wanted)
+        right = flat(wanted)
         if given is None:
             verdict = "missing"
-        elif not _agree(flat(given), reference, close):
-            verdict = "wrong"
+        else:
+            numbers = flat(given)
+            mistake = _misshapen(reference, section, name, numbers, right, closeness)
+            _must_fit(numbers, right)
+            verdict = "right" if closeness.agree(numbers.elements, right.elements) else "wrong"
+            item = Item(section, name, numbers.elements, right.elements, verdict)
     except Malformed as reason:
         verdict, detail, echo = "malformed", str(reason), _echo(given)
     return {
@@ -112,9 +133,32 @@ def _quantity(section: str, name: str, given: Any, expected: Mapping[str, Any], 
         "verdict": verdict,
         "given": echo,
         "expected": wanted.tolist() if isinstance(wanted, np.ndarray) else wanted,
-        "mistake": None,
+        "mistake": mistake,
         "detail": detail,
-    }
+    }, item
+
+
+def _misshapen(
+    reference: Reference, section: str, name: str, given: Numbers, right: Numbers, closeness: Closeness
+) -> dict[str, Any] | None:
+    """The mistake that numbers of the wrong shape give away."""
+    if reference.diagnosis is None or fits(given, right):
+        return None
+    exercise = reference.diagnosis.exercise
+    bias = section == "gradients" and name in exercise.plan.biases
+    found = misshapen(given.elements, given.shape, right.elements, right.shape, exercise.rows, bias, closeness)
+    return found.document() if found else None
+
+
+def _tell(quantity: dict[str, Any], item: Item) -> None:
+    """Put what was found out about an item into its quantity."""
+    quantity["verdict"] = item.verdict
+    if item.verdict == "follow_through":
+        quantity["detail"] = "right from your own numbers before it"
+    elif item.verdict == "right" and item.single:
+        quantity["detail"] = "right within single precision"
+    if item.named is not None:
+        quantity["mistake"] = item.named.document | {"also": [one.document for one in item.also]}
 
 
 def flat(value: Any) -> Numbers:
@@ -141,11 +185,15 @@ def _number(value: Any) -> float:
         raise Malformed(f"{shown(value)} is too large for a float64") from None
 
 
-def _agree(given: Numbers, expected: Numbers, close: Close) -> bool:
+def fits(given: Numbers, expected: Numbers) -> bool:
+    """Whether the shapes agree; a single number may have brackets."""
     single = len(given.elements) == len(expected.elements) == 1
-    if given.shape != expected.shape and not single:
+    return given.shape == expected.shape or single
+
+
+def _must_fit(given: Numbers, expected: Numbers) -> None:
+    if not fits(given, expected):
         raise Malformed(f"{_shaped(given)} given, {_shaped(expected)} expected")
-    return all(map(close, given.elements, expected.elements))
 
 
 def _shaped(numbers: Numbers) -> str:
@@ -165,7 +213,8 @@ def _unknown(section: str, name: str, expected: Mapping[str, Any]) -> str:
     return f"there is no {one} {shown(name)}{near_miss(name, expected)}"
 
 
-def _closeness(answers: Answers, pointer: str) -> Close:
+def closeness_of(answers: Answers, pointer: str) -> Closeness:
+    """The tolerance that answers ask for. Raises ``InvalidInput`` below ``pointer``."""
     decimals = answers.get("decimals")
     if decimals is not None:
         for other in ("rtol", "atol"):
@@ -176,8 +225,8 @@ def _closeness(answers: Answers, pointer: str) -> Close:
                 f"decimals must be a whole number from 0 to {ALL_DECIMALS[-1]}, not {shown(decimals)}",
                 f"{pointer}/decimals",
             )
-        return _within_decimals(int(decimals))
-    return _within(_tolerance(answers, "rtol", RTOL, pointer), _tolerance(answers, "atol", ATOL, pointer))
+        return Closeness(decimals=int(decimals))
+    return Closeness(_tolerance(answers, "rtol", RTOL, pointer), _tolerance(answers, "atol", ATOL, pointer))
 
 
 def _tolerance(answers: Answers, name: str, default: float, pointer: str) -> float:
@@ -190,33 +239,14 @@ def _tolerance(answers: Answers, name: str, default: float, pointer: str) -> flo
     return float(value)
 
 
-def _within(rtol: float, atol: float) -> Close:
-    def close(given: float, expected: float) -> bool:
-        if not math.isfinite(expected):
-            return given == expected or (math.isnan(given) and math.isnan(expected))
-        return abs(given - expected) <= atol + rtol * abs(expected)
-
-    return close
-
-
-def _within_decimals(decimals: int) -> Close:
-    def close(given: float, expected: float) -> bool:
-        if not math.isfinite(expected):
-            return given == expected or (math.isnan(given) and math.isnan(expected))
-        # 4.478 − 4.477 is a little over 0.001 in float64; what separates them on paper must not be held against anyone.
-        spacing = math.ulp(max(abs(given), abs(expected))) if math.isfinite(given) else 0.0
-        return abs(given - expected) <= 10.0**-decimals + spacing
-
-    return close
-
-
 def _in_order(given: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterable[str]:
     """The given names in the reference's order, the unknown ones behind."""
     yield from (name for name in expected if name in given)
     yield from (name for name in given if name not in expected)
 
 
-def _validate(answers: Answers, pointer: str) -> None:
+def validate(answers: Answers, pointer: str) -> None:
+    """Raises ``InvalidInput`` below ``pointer`` for what is no set of answers."""
     faults = [
         FieldError(f"{pointer}/{pointer_part(name)}", f"answers have no field {shown(name)}{near_miss(name, FIELDS)}")
         for name in answers
