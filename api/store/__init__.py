@@ -5,6 +5,7 @@
                  │    ├─ writer.Writer   group commit of ``changes``
                  │    └─ reading, history   rows → sessions, exact replay inside runs
                  ├─ runs.Runs        runs longer than one stretch, under a lease
+                 ├─ classes.Classes  assignments, students, submissions
                  └─ events, codec    sessions → rows and bytes
     database, statements, tables, migrations     SQL, and the one place that knows which database it is
 

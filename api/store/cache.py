@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Container
 
 from api.store.records import Stored
 
@@ -31,9 +32,17 @@ class Cache:
         while len(self._entries) > self._capacity:
             self._entries.popitem(last=False)
 
+    def __len__(self) -> int:
+        return len(self._entries)
+
     def evict(self, read_id: str) -> None:
         """Forget a session, so that it is read again."""
         self._entries.pop(read_id, None)
+
+    def evict_keys(self, keys: Container[int]) -> None:
+        """Forget the sessions that the database knows by these keys."""
+        for read_id in [read_id for read_id, stored in self._entries.items() if stored.place.key in keys]:
+            self.evict(read_id)
 
 
 class Turn:

@@ -14,10 +14,14 @@ from typing import Any, Protocol
 
 from api.store import statements
 from api.store.database import Database, Transaction
+from api.store.notices import GONE, Notice
 from api.store.records import KeyRow, Row, SessionRow, Slice
 
 KEY_SECONDS = 24 * 3600.0
 """How long an idempotency key is kept."""
+
+
+Order = tuple[int, bytes]
 
 
 class Refused(Enum):
@@ -28,10 +32,10 @@ class Refused(Enum):
 
 
 class Change(Protocol):
-    """Something to write; ``order`` sorts a group, so that two servers lock the same rows in the same order."""
+    """Something to write; ``order`` sorts a group: the session's key, and the hash of the idempotency key."""
 
     @property
-    def order(self) -> int: ...
+    def order(self) -> Order: ...
 
     def apply(self, transaction: Transaction) -> Any: ...
 
@@ -45,14 +49,17 @@ class Create:
     row: Row
     slices: Sequence[Slice]
     key: KeyRow | None
-    order: int = 0
+
+    @property
+    def order(self) -> Order:
+        return _order(0, self.key)
 
     def apply(self, transaction: Transaction) -> int | Refused:
         if not _is_free(transaction, self.key):
             return Refused.CLAIMED
         key: int = transaction.row(statements.insert_session, self.session)[0]
         transaction.run(statements.insert_definition, {"session_key": key, "document": self.document})
-        transaction.run(statements.insert_event, self.row._replace(session_key=key)._asdict())
+        transaction.run(statements.insert_event, self.row._replace(session_key=key).sealed()._asdict())
         _insert_slices(transaction, [slice._replace(session_key=key) for slice in self.slices])
         _claim(transaction, self.key, key, self.row.revision)
         return key
@@ -65,10 +72,11 @@ class Append:
     row: Row
     slices: Sequence[Slice]
     key: KeyRow | None
+    pinned: bool | None = None
 
     @property
-    def order(self) -> int:
-        return self.row.session_key
+    def order(self) -> Order:
+        return _order(self.row.session_key, self.key)
 
     def apply(self, transaction: Transaction) -> Refused | None:
         row = self.row
@@ -77,7 +85,9 @@ class Append:
         moved = {"key": row.session_key, "expected": row.revision - 1, "revision": row.revision}
         if not transaction.run(statements.move_on, moved):
             return Refused.MISSED
-        transaction.run(statements.insert_event, row._asdict())
+        transaction.run(statements.insert_event, row.sealed()._asdict())
+        if self.pinned is not None:
+            transaction.run(statements.pin, {"key": row.session_key, "is_pinned": self.pinned})
         _insert_slices(transaction, self.slices)
         _claim(transaction, self.key, row.session_key, row.revision)
         return None
@@ -92,8 +102,8 @@ class BeginRun:
     key: KeyRow | None
 
     @property
-    def order(self) -> int:
-        return self.row.session_key
+    def order(self) -> Order:
+        return _order(self.row.session_key, self.key)
 
     def apply(self, transaction: Transaction) -> Refused | None:
         if not _is_free(transaction, self.key):
@@ -101,7 +111,7 @@ class BeginRun:
         lease = {"key": self.row.session_key, "expected": self.row.revision - 1, "until": self.until}
         if not transaction.run(statements.begin_run, lease):
             return Refused.MISSED
-        transaction.run(statements.insert_event, self.row._asdict())
+        transaction.run(statements.insert_event, self.row.sealed()._asdict())
         _claim(transaction, self.key, self.row.session_key, self.row.revision)
         return None
 
@@ -116,8 +126,8 @@ class RenewRun:
     until: float
 
     @property
-    def order(self) -> int:
-        return self.row.session_key
+    def order(self) -> Order:
+        return _order(self.row.session_key)
 
     def apply(self, transaction: Transaction) -> Refused | None:
         lease = {"key": self.row.session_key, "expected": self.row.revision - 1}
@@ -137,8 +147,8 @@ class EndRun:
     key: KeyRow | None
 
     @property
-    def order(self) -> int:
-        return self.row.session_key
+    def order(self) -> Order:
+        return _order(self.row.session_key, self.key)
 
     def apply(self, transaction: Transaction) -> Refused | None:
         if not _is_free(transaction, self.key):
@@ -158,8 +168,8 @@ class EndCrashedRun:
     session: SessionRow
 
     @property
-    def order(self) -> int:
-        return self.session.key
+    def order(self) -> Order:
+        return _order(self.session.key)
 
     def apply(self, transaction: Transaction) -> None:
         session = self.session
@@ -180,12 +190,37 @@ class Delete:
     revision: int
 
     @property
-    def order(self) -> int:
-        return self.key
+    def order(self) -> Order:
+        return _order(self.key)
 
     def apply(self, transaction: Transaction) -> Refused | None:
         found = transaction.run(statements.delete_session, {"key": self.key, "expected": self.revision})
         return None if found else Refused.MISSED
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetKeys:
+    """The idempotency keys that are too old to be answered."""
+
+    before: float
+
+    @property
+    def order(self) -> Order:
+        return _order(0)
+
+    def apply(self, transaction: Transaction) -> int:
+        return transaction.run(statements.delete_old_keys, {"since": self.before})
+
+
+def _order(session_key: int, key: KeyRow | None = None) -> Order:
+    return session_key, b"" if key is None else key.key_hash
+
+
+def notice_of(change: Change) -> Notice | None:
+    """What other servers should hear of a change that was made; None if nobody sees it yet."""
+    if isinstance(change, Append | EndRun):
+        return change.row.session_key, change.row.revision
+    return (change.key, GONE) if isinstance(change, Delete) else None
 
 
 def end_all_runs(database: Database) -> None:
@@ -196,21 +231,23 @@ def end_all_runs(database: Database) -> None:
 
 
 def _finished(row: Row) -> dict[str, Any]:
-    values = {f"new_{name}": value for name, value in row._asdict().items()}
+    values = {f"new_{name}": value for name, value in row.sealed()._asdict().items()}
     return values | {"key": row.session_key, "at_revision": row.revision}
 
 
 def _insert_slices(transaction: Transaction, slices: Sequence[Slice]) -> None:
     for slice in slices:
-        transaction.run(statements.insert_slice, slice._asdict())
+        transaction.run(statements.insert_slice, slice.sealed()._asdict())
 
 
 def _is_free(transaction: Transaction, key: KeyRow | None) -> bool:
     if key is None:
         return True
-    since = key.at - KEY_SECONDS
-    transaction.run(statements.delete_old_keys, {"since": since})
-    return transaction.row(statements.find_key, {"key_hash": key.key_hash, "since": since}) is None
+    if transaction.shared:  # or two servers would both find it free
+        transaction.run(statements.lock_key, {"number": int.from_bytes(key.key_hash[:8], "little", signed=True)})
+    asked = {"key_hash": key.key_hash, "since": key.at - KEY_SECONDS}
+    transaction.run(statements.free_key, asked)
+    return transaction.row(statements.find_key, asked) is None
 
 
 def _claim(transaction: Transaction, key: KeyRow | None, session_key: int, revision: int) -> None:

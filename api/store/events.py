@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from api.store import codec, ids
 from api.store.records import Key, KeyRow, Row, Slice, Stored
+from api.training.snapshot import EpochEnd
 
 if TYPE_CHECKING:
     from api.training.definition import Definition
     from api.training.run import Stretch
-    from api.training.session import Session, Snapshot
+    from api.training.session import Session
+    from api.training.snapshot import Snapshot
 
 SCHEMA_VERSION = 1
 """Of the documents and the blobs inside the columns."""
 
-ENGINE_VERSION = "1"
+ENGINE_VERSION = "2"
 """Of the arithmetic: replay gives the same bits only under the version that a session was begun with."""
 
 UNFRAMED = frozenset({"forward", "backward"})
@@ -78,6 +80,7 @@ def next_row(
         update_at=revision if update else now.update_at,
         detail=None if run is None else codec.encode_json(run),
         at=at,
+        epoch_end=codec.encode_epochs([end]) if update and (end := EpochEnd.of(session.snapshot)) else None,
         frame=codec.encode_frame(session.definition, session.snapshot) if framed else None,
         settings=codec.encode_json(session.definition.settings) if patch else None,
     )
@@ -93,6 +96,7 @@ def back_row(now: Row, target: Row, action: str, *, at: float) -> Row:
         gradient_norm=None,
         detail=None,
         at=at,
+        epoch_end=None,
         frame=None,
         settings=None,
     )
@@ -121,11 +125,12 @@ def slice_rows(definition: Definition, key: int, revision: int, stretches: Itera
             start = stretch.start.position
             frame, losses = codec.encode_frame(definition, stretch.start), codec.encode_losses(stretch.losses)
             where = (start.step, len(stretch.losses), start.epoch, start.batch, start.offset)
-            rows.append(Slice(key, revision, *where, frame, losses, stretch.seconds))
+            epochs = codec.encode_epochs(stretch.epochs)
+            rows.append(Slice(key, revision, *where, frame, losses, stretch.seconds, epochs))
     return rows
 
 
-def session_values(read_id: str, parent: tuple[str, int] | None, *, at: float) -> dict[str, Any]:
+def session_values(read_id: str, parent: tuple[str, int] | None, *, pinned: bool, at: float) -> dict[str, Any]:
     """A new session's own row."""
     return {
         "id_hash": ids.id_hash(read_id),
@@ -136,6 +141,7 @@ def session_values(read_id: str, parent: tuple[str, int] | None, *, at: float) -
         "parent_read": None if parent is None else ids.veil(read_id, parent[0]),
         "parent_revision": None if parent is None else parent[1],
         "created_at": at,
+        "pinned": pinned,
     }
 
 

@@ -13,6 +13,7 @@ import hashlib
 import hmac
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from functools import lru_cache
 
 ID_LENGTH = 22
 
@@ -43,6 +44,7 @@ def derived_id(key: str, salt: bytes) -> str:
     return _text(hmac.digest(key.encode(), salt, "sha256")[:16])
 
 
+@lru_cache(maxsize=4096)
 def read_id(identifier: str) -> str:
     """The read-only id that belongs to an id."""
     return _text(hmac.digest(identifier.encode("utf-8", "surrogatepass"), b"read", "sha256")[:16])
@@ -68,3 +70,9 @@ def unveil(read_identifier: str, veiled: bytes) -> str:
     """The inverse of ``veil``."""
     pad = hmac.digest(read_identifier.encode(), b"parent", "sha256")[:16]
     return _text(bytes(a ^ b for a, b in zip(veiled, pad, strict=True)))
+
+
+def lent_id(identifier: str, purpose: str) -> str:
+    """An id that the holder of another one can give away: the first 128 bits of HMAC-SHA256(id, purpose)."""
+    key, text = (part.encode("utf-8", "surrogatepass") for part in (identifier, purpose))
+    return _text(hmac.digest(key, text, "sha256")[:16])

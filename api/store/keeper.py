@@ -9,12 +9,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from api.engine.errors import NotFound, ReadOnly, RunInProgress, StaleRevision, StateConflict
-from api.store import codec, ids, reading
+from api.engine.errors import KeyTaken, NotFound, ReadOnly, RunInProgress, StaleRevision
+from api.store import codec, ids, reading, statements
 from api.store.cache import Cache, Locks
-from api.store.changes import Change, EndCrashedRun, Refused
+from api.store.changes import KEY_SECONDS, Change, Delete, EndCrashedRun, ForgetKeys, Refused
 from api.store.database import Database, Transaction
 from api.store.live import Live
+from api.store.notices import Notices
 from api.store.records import Place, Row, Stored
 from api.store.writer import Writer
 from api.training.session import Session
@@ -22,17 +23,28 @@ from api.training.session import Session
 T = TypeVar("T")
 P = ParamSpec("P")
 READERS = 4
+SWEPT_AT_ONCE = 100
 
 
 class Keeper:
     """What all of the store's calls share; belongs to one event loop."""
 
-    def __init__(self, database: Database, *, cache: int, lease_seconds: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        cache: int,
+        lease_seconds: float,
+        retention_seconds: float | None,
+        clock: Callable[[], float],
+    ) -> None:
         self.database = database
+        self.retention_seconds = retention_seconds
         self.writer = Writer(database)
         self.cache = Cache(cache)
         self.locks = Locks()
         self.live = Live()
+        self.notices = Notices(database, self.live)
         self.running: set[str] = set()
         self.lease_seconds = lease_seconds
         self.clock = clock
@@ -42,9 +54,12 @@ class Keeper:
     async def close(self) -> None:
         """Commit what waits, end all subscriptions, let go of the database."""
         self.live.end_all()
-        await self.writer.close()
+        await self.notices.close()
+        await self.writer.settle()
         self._readers.shutdown()
-        self.database.close()
+        self.database.reading.dispose()
+        self.writer.close()  # last of all, for SQLite then leaves one file, without a log beside it
+        self.database.writing.dispose()
 
     async def read(
         self, function: Callable[Concatenate[Transaction, P], T], *arguments: P.args, **options: P.kwargs
@@ -52,10 +67,25 @@ class Keeper:
         """Call with a reading transaction, on a thread: replay may take a moment."""
 
         def work() -> T:
-            with self.database.snapshot() as transaction:
-                return function(transaction, *arguments, **options)
+            return self.database.read(lambda transaction: function(transaction, *arguments, **options))
 
         return await asyncio.get_running_loop().run_in_executor(self._readers, work)
+
+    async def look(
+        self,
+        stored: Stored,
+        function: Callable[Concatenate[Transaction, P], T],
+        *arguments: P.args,
+        **options: P.kwargs,
+    ) -> T:
+        """The same for a session that somebody may have deleted since it was loaded; raises NotFound."""
+
+        def existing(transaction: Transaction) -> T:
+            if transaction.row(statements.find_revision, {"key": stored.place.key}) is None:
+                raise unknown()
+            return function(transaction, *arguments, **options)
+
+        return await self.read(existing)
 
     # --- from the database
 
@@ -70,9 +100,14 @@ class Keeper:
         if stored is None:
             stored = await self._fetched(id, own)
         running = stored.running or stored.read_id in self.running
+        if self.retention_seconds and not running and self._is_over(stored, self.retention_seconds):
+            raise unknown()
         if stored.id == id and stored.running == running:
             return stored
         return replace(stored, id=id, read_only=stored.read_id == id, running=running)
+
+    def _is_over(self, stored: Stored, seconds: float) -> bool:
+        return not stored.pinned and stored.place.row.at + seconds < self.clock()
 
     async def _compared(self, stored: Stored) -> Stored | None:
         """The cached state, if no other server has moved the session on."""
@@ -102,15 +137,15 @@ class Keeper:
         return stored
 
     def _is_alive(self, run_until: float) -> bool:
-        # a lease that ends far in the future was given before the clock was set back
+        # a lease that ends far in the future was given before the clock was set back; who only reads ends no run
         now = self.clock()
-        return now < run_until <= now + 2 * self.lease_seconds
+        return self.database.read_only or now < run_until <= now + 2 * self.lease_seconds
 
     # --- to the database
 
     async def commit(self, stored: Stored, change: Change) -> None:
         """Write a change of a session; raises StaleRevision, RunInProgress or NotFound if the session has moved on,
-        StateConflict if the change's idempotency key was taken meanwhile."""
+        KeyTaken if the change's idempotency key was taken meanwhile."""
         if stored.read_only:
             raise read_only()
         try:
@@ -129,7 +164,14 @@ class Keeper:
         if result is Refused.CLAIMED:
             raise claimed()
 
-    def publish(self, stored: Stored, row: Row, session: Session, run: dict[str, Any] | None = None) -> Stored:
+    def publish(
+        self,
+        stored: Stored,
+        row: Row,
+        session: Session,
+        run: dict[str, Any] | None = None,
+        pinned: bool | None = None,
+    ) -> Stored:
         """The state after a committed event, now in the cache and told to whoever listens."""
         place = Place(row.session_key, stored.place.base, row._replace(frame=None, settings=None))
         newer = Stored(  # not dataclasses.replace, which takes three times as long
@@ -145,16 +187,37 @@ class Keeper:
             False,
             moment(row.at),
             place,
+            stored.pinned if pinned is None else pinned,
         )
         self.cache.put(newer)
-        self.live.announce(stored.read_id, row.revision)
+        self.live.announce(row.session_key, row.revision)
         return newer
+
+    async def sweep(self) -> int:
+        """Delete the sessions whose time is over, and the old keys; the number of sessions."""
+        now, swept = self.clock(), 0
+        await self.writer.submit(ForgetKeys(now - KEY_SECONDS))
+        while self.retention_seconds:
+            found = await self.read(_expired, now - self.retention_seconds)
+            for key, revision in found:
+                if await self.writer.submit(Delete(key, revision)) is None:
+                    self._deleted += 1
+                    self.cache.evict_keys((key,))
+                    self.live.end(key)
+                    swept += 1
+            if len(found) < SWEPT_AT_ONCE:
+                break
+        return swept
 
     def forget(self, stored: Stored) -> None:
         """A session was deleted."""
         self._deleted += 1
         self.cache.evict(stored.read_id)
-        self.live.end(stored.read_id)
+        self.live.end(stored.place.key)
+
+
+def _expired(transaction: Transaction, before: float) -> list[tuple[int, int]]:
+    return transaction.rows(statements.find_expired, {"before": before, "most": SWEPT_AT_ONCE})
 
 
 def _fetch(transaction: Transaction, id: str, own: str) -> reading.Found | None:
@@ -181,6 +244,7 @@ def stored_of(found: reading.Found, read_id: str, *, running: bool) -> Stored:
         running=running,
         at=moment(row.at),
         place=Place(session.key, found.base, row._replace(frame=None, settings=None)),
+        pinned=bool(session.pinned),
     )
 
 
@@ -214,5 +278,5 @@ def running() -> RunInProgress:
     return RunInProgress("a run holds this session; try again when it has ended")
 
 
-def claimed() -> StateConflict:
-    return StateConflict("a request with this Idempotency-Key is under way; send it again to get its answer")
+def claimed() -> KeyTaken:
+    return KeyTaken("a request with this Idempotency-Key is under way; send it again to get its answer")

@@ -20,40 +20,47 @@ class _Listener:
 
 
 class Live:
-    """Listeners by read id."""
+    """Listeners by the session's key."""
 
     def __init__(self) -> None:
-        self._listeners: dict[str, set[_Listener]] = {}
+        self._listeners: dict[int, set[_Listener]] = {}
+
+    def keys(self) -> list[int]:
+        """The sessions that anybody listens to."""
+        return list(self._listeners)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._listeners.values()))
 
     @contextmanager
-    def listen(self, read_id: str, after: int) -> Iterator[AsyncIterator[int]]:
+    def listen(self, key: int, after: int) -> Iterator[AsyncIterator[int]]:
         """An iterator over the revisions later than ``after``; it ends when the session or the store does."""
         listener = _Listener(after)
-        self._listeners.setdefault(read_id, set()).add(listener)
+        self._listeners.setdefault(key, set()).add(listener)
         try:
             yield _revisions(listener, after)
         finally:
-            others = self._listeners.get(read_id, set())
+            others = self._listeners.get(key, set())
             others.discard(listener)
             if not others:
-                self._listeners.pop(read_id, None)
+                self._listeners.pop(key, None)
 
-    def announce(self, read_id: str, revision: int) -> None:
+    def announce(self, key: int, revision: int) -> None:
         """A session has a new revision."""
-        for listener in self._listeners.get(read_id, ()):
+        for listener in self._listeners.get(key, ()):
             listener.newest = max(listener.newest, revision)
             listener.changed.set()
 
-    def end(self, read_id: str) -> None:
+    def end(self, key: int) -> None:
         """A session is gone."""
-        for listener in self._listeners.get(read_id, ()):
+        for listener in self._listeners.get(key, ()):
             listener.closed = True
             listener.changed.set()
 
     def end_all(self) -> None:
         """The store closes."""
-        for read_id in list(self._listeners):
-            self.end(read_id)
+        for key in list(self._listeners):
+            self.end(key)
 
 
 async def _revisions(listener: _Listener, seen: int) -> AsyncIterator[int]:

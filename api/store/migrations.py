@@ -13,10 +13,15 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect, text
 
 import api
-from api.engine.errors import StoreUnavailable
-from api.store.database import APPLICATION_ID, Database, guarded, is_locked
+from api.engine.errors import StoreDamaged, StoreUnavailable
+from api.store.database import APPLICATION_ID, Database
+from api.store.engines import sqlite_path
+from api.store.failures import guarded, is_locked
+from api.store.seals import DAMAGED
 from api.store.tables import HEAD
 
+LOOKED_THROUGH = 256 * 1024 * 1024
+"""Bytes of an SQLite file that is looked through when it is opened; that takes a second or two."""
 _LOCK = 0x7374657067726164  # PostgreSQL's advisory lock for whoever migrates
 _alone = threading.Lock()  # Alembic keeps what it works on in globals
 
@@ -35,6 +40,7 @@ def prepare_sqlite(database: Database) -> None:
     """
     with guarded(), closing(database.writing.connect()) as connection:
         _enter_wal(connection, database.busy_seconds)
+        _look_through(connection)
         if _version(connection) != HEAD:
             _upgrade(connection)
 
@@ -46,7 +52,8 @@ def migrate(url: str) -> str:
         if not database.shared:
             prepare_sqlite(database)
         else:
-            with guarded(), closing(database.writing.connect()) as connection:
+            with closing(_reached(database)) as connection, guarded():
+                _version(connection)
                 _upgrade(connection)
     finally:
         database.close()
@@ -55,10 +62,24 @@ def migrate(url: str) -> str:
 
 def check(database: Database) -> None:
     """Raise StoreUnavailable unless the database has this code's tables."""
-    with guarded(), closing(database.writing.connect()) as connection:
+    if database.read_only and not database.shared and not sqlite_path(database.url).is_file():
+        raise StoreUnavailable(f"there is no database at {database.url.database}; give its --database-url")
+    with closing(_reached(database)) as connection, guarded():
         version = _version(connection)
+    database.read(lambda _: None)  # learns the time
     if version != HEAD:
-        raise StoreUnavailable("the database's tables are older than this program; run: stepgrad migrate")
+        found = "has no tables yet" if version is None else "has tables that are older than this program"
+        raise StoreUnavailable(f"the database {found}; to make them, run: stepgrad migrate")
+
+
+def _reached(database: Database) -> Connection:
+    """A connection to a server; raises StoreUnavailable with the driver's own reason, which has no password in it."""
+    try:
+        with guarded():
+            return database.writing.connect()
+    except StoreUnavailable as error:
+        lines = str(getattr(error.__cause__, "orig", None) or "").strip().splitlines()
+        raise StoreUnavailable(f"the database cannot be reached: {lines[0]}" if lines else error.detail) from error
 
 
 def _enter_wal(connection: Connection, seconds: float) -> None:
@@ -76,6 +97,14 @@ def _enter_wal(connection: Connection, seconds: float) -> None:
             time.sleep(0.01)
     if mode != "wal":
         raise StoreUnavailable("the database's file system has no write-ahead log; put the file on a local disk")
+
+
+def _look_through(connection: Connection) -> None:
+    """Refuse a file that was cut off or has changed on the disk; a large one is only looked at where it is read."""
+    cursor = connection.connection.cursor()
+    pages, size = (cursor.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+    if pages * size <= LOOKED_THROUGH and cursor.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",):
+        raise StoreDamaged(DAMAGED)
 
 
 def _version(connection: Connection) -> str | None:

@@ -10,7 +10,10 @@ from api.store.events import back_row, inside_row
 from api.store.records import Place, Row, SessionRow, Slice
 from api.training.definition import Definition
 from api.training.run import advance
-from api.training.session import Phase, Position, Session, Snapshot
+from api.training.session import Phase, Session
+from api.training.snapshot import Position, Snapshot
+
+_UNTITLED = {"title": None}
 
 
 class Found(NamedTuple):
@@ -49,17 +52,19 @@ def find(transaction: Transaction, read_id: str, own: str) -> SessionRow | None:
 
 def fetch(transaction: Transaction, session: SessionRow) -> Found:
     """The session's definition and its current state."""
+    newest = transaction.row(statements.find_newest, {"key": session.key})[0]
+    assert newest == session.revision + (session.run_until is not None), "revisions have no gap and no more than a run"
     document = transaction.row(statements.find_definition, {"key": session.key})[0]
     base = Definition.load(codec.decode_json(document))
-    row = _row_at(transaction, session.key, session.revision)
+    row = row_at(transaction, session.key, session.revision)
     assert row is not None, "a session's current revision always has its row"
     return Found(session, base, row, _state_of(transaction, base, row))
 
 
-def _row_at(transaction: Transaction, key: int, revision: int) -> Row | None:
+def row_at(transaction: Transaction, key: int, revision: int) -> Row | None:
     """A revision's row with its frame and settings."""
     row = transaction.row(statements.find_event, {"key": key, "revision": revision})
-    return None if row is None else Row(*row)
+    return None if row is None else Row.of(row)
 
 
 def definition_of(base: Definition, row: Row) -> Definition:
@@ -67,7 +72,7 @@ def definition_of(base: Definition, row: Row) -> Definition:
     return base if row.settings is None else base.patched(codec.decode_json(row.settings))
 
 
-def _snapshot_of(base: Definition, row: Row) -> tuple[Definition, Snapshot]:
+def snapshot_of(base: Definition, row: Row) -> tuple[Definition, Snapshot]:
     """The definition and the numbers of a row that was read with its frame."""
     assert row.frame is not None, "every row points to a frame"
     definition = definition_of(base, row)
@@ -76,7 +81,7 @@ def _snapshot_of(base: Definition, row: Row) -> tuple[Definition, Snapshot]:
 
 def _state_of(transaction: Transaction, base: Definition, row: Row, phase: str | None = None) -> Session:
     """The session at a row, or in another phase of the same step."""
-    definition, snapshot = _snapshot_of(base, row)
+    definition, snapshot = snapshot_of(base, row)
     return Session.restore(definition, snapshot, Phase(phase or row.phase), _before(transaction, base, row))
 
 
@@ -84,15 +89,24 @@ def _before(transaction: Transaction, base: Definition, row: Row) -> tuple[Defin
     """Where the line's last update started from; None if it has none."""
     if row.update_at is None:
         return None
-    update = _row_at(transaction, row.session_key, row.update_at)
+    update = row_at(transaction, row.session_key, row.update_at)
     assert update is not None, "a row's last update is on its line"
     if update.action != "update":
         definition = definition_of(base, update)
         return definition, _replayed(transaction, definition, update, update.step - 1)
+    return _started(transaction, base, update)
+
+
+def start_of(transaction: Transaction, base: Definition, update: Row) -> Snapshot:
+    """Where the step that this row finished had started from."""
+    return _started(transaction, base, update)[1]
+
+
+def _started(transaction: Transaction, base: Definition, update: Row) -> tuple[Definition, Snapshot]:
     assert update.parent is not None, "an update has a backward before it"
-    start = _row_at(transaction, row.session_key, update.parent)
+    start = row_at(transaction, update.session_key, update.parent)
     assert start is not None, "a row's parent is never deleted"
-    return _snapshot_of(base, start)
+    return snapshot_of(base, start)
 
 
 def _replayed(transaction: Transaction, definition: Definition, run: Row, step: int) -> Snapshot:
@@ -106,7 +120,7 @@ def _slice_at(transaction: Transaction, run: Row, step: int) -> Slice | None:
     """The slice of the run this row shows that has the step, if any."""
     values = {"key": run.session_key, "revision": run.origin, "step": step}
     row = transaction.row(statements.find_slice, values)
-    return None if row is None else Slice(*row)
+    return None if row is None else Slice.of(row)
 
 
 def slice_start(definition: Definition, found: Slice) -> Snapshot:
@@ -131,14 +145,16 @@ def _find_step(transaction: Transaction, now: Row, step: int) -> _Step | None:
     if not 0 <= step <= now.step:
         return None
     values = {"key": now.session_key, "revision": now.revision, "step": step}
-    line = [Row(*row) for row in transaction.rows(statements.line_to_step, values)]
+    line = [Row.of(row) for row in transaction.rows(statements.line_to_step, values)]
+    if not line:  # the session was deleted meanwhile
+        return None
     if line[0].step < step:
         del line[0]
     row = line[0]
     inside = row.step > step
     if inside and _slice_at(transaction, row, step) is None:
         return None
-    full = _row_at(transaction, row.session_key, row.revision)
+    full = row_at(transaction, row.session_key, row.revision)
     assert full is not None, "the line consists of rows"
     return _Step(full, inside, line[1:])
 
@@ -157,7 +173,7 @@ def _state_inside(transaction: Transaction, base: Definition, run: Row, step: in
 
 def at_revision(transaction: Transaction, place: Place, revision: int) -> tuple[Row, Session] | None:
     """A revision's row and state."""
-    row = _row_at(transaction, place.key, revision)
+    row = row_at(transaction, place.key, revision)
     return None if row is None else (row, _state_of(transaction, place.base, row))
 
 
@@ -171,6 +187,29 @@ def at_step(transaction: Transaction, place: Place, step: int, phase: str) -> tu
     led = next((row for row in found.after if row.step == step and row.phase == phase), found.row)
     state = _state_of(transaction, place.base, found.row, phase)
     return (found.row if phase == found.row.phase else led), state
+
+
+def beginning(transaction: Transaction, place: Place) -> tuple[str, Snapshot]:
+    """The last change by hand on the line, ``patch``, or else its first action, ``create`` or ``fork``; and the state
+    from which the line went on, steps alone, to where it is."""
+    row = place.row
+    while row.settings_at is not None:
+        patch = row_at(transaction, place.key, row.settings_at)
+        assert patch is not None, "a patch is never deleted"
+        assert patch.parent is not None, "a patch follows another action"
+        before = row_at(transaction, place.key, patch.parent)
+        assert before is not None, "a row's parent is never deleted"
+        changed, there = snapshot_of(place.base, patch)
+        if changed.settings | _UNTITLED != definition_of(place.base, before).settings | _UNTITLED:
+            return "patch", there
+        if codec.encode_frame(changed, there) != bytes(before.frame or b""):
+            return "patch", there
+        row = before
+    first = row_at(transaction, place.key, 0)
+    assert first is not None, "a session has its first row"
+    if first.update_at is not None:  # it was created with steps of its own
+        return first.action, Session.start(place.base).snapshot
+    return first.action, snapshot_of(place.base, first)[1]
 
 
 def rewound(transaction: Transaction, place: Place, step: int, *, at: float) -> tuple[Row, Session] | None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from api.engine.errors import StoreDamaged
+from api.store.seals import DAMAGED, checksum
+
 if TYPE_CHECKING:
     from api.training.definition import Definition
     from api.training.session import Session
+    from api.training.snapshot import EpochEnd
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,8 @@ class Answer:
 @dataclass(frozen=True, slots=True)
 class HistoryRow:
     """One finished step: ``step``, ``epoch`` and ``batch`` are where it started, ``revision`` is the action it was
-    part of, ``seconds`` what the three actions took, inside a run the mean."""
+    part of, ``seconds`` what the three actions took, inside a run the mean, ``epoch_end`` what is told of the epoch if
+    the step was its last."""
 
     step: int
     epoch: int
@@ -42,6 +48,7 @@ class HistoryRow:
     gradient_norm: float | None
     seconds: float
     revision: int
+    epoch_end: EpochEnd | None = None
 
 
 class Row(NamedTuple):
@@ -52,6 +59,7 @@ class Row(NamedTuple):
     ``frame_at``, ``settings_at``: the revisions that hold the numbers, and the settings if they were ever patched.
     ``update_at``: the revision that finished the line's last step; None if there is none.
     ``seconds``: what the step, or the run, has taken since it was last ready.
+    ``epoch_end``: what is told of the epoch that an update has finished.
     """
 
     session_key: int
@@ -73,8 +81,25 @@ class Row(NamedTuple):
     update_at: int | None
     detail: str | None
     at: float
+    checksum: int | None = None
+    epoch_end: bytes | None = None
     frame: bytes | None = None
     settings: str | None = None
+
+    def sealed(self) -> Row:
+        """The row as it is written."""
+        return self._replace(checksum=checksum(self[:_ROW_COLUMNS]))
+
+    @staticmethod
+    def of(found: Sequence[Any]) -> Row:
+        """A row as it was read; raises StoreDamaged if it is not what was written."""
+        row = Row(*found)
+        if row.checksum is not None and row.checksum != checksum(row[:_ROW_COLUMNS]):
+            raise StoreDamaged(DAMAGED)
+        return row
+
+
+_ROW_COLUMNS = Row._fields.index("checksum")
 
 
 class SessionRow(NamedTuple):
@@ -86,10 +111,11 @@ class SessionRow(NamedTuple):
     run_until: float | None
     parent_read: bytes | None
     parent_revision: int | None
+    pinned: bool = False
 
 
 class Slice(NamedTuple):
-    """A stretch of a run: where it started, and every step's loss."""
+    """A stretch of a run: where it started, every step's loss, and if rows are held out the ends of its epochs."""
 
     session_key: int
     revision: int
@@ -101,6 +127,23 @@ class Slice(NamedTuple):
     frame: bytes
     losses: bytes
     seconds: float
+    epochs: bytes | None = None
+    checksum: int | None = None
+
+    def sealed(self) -> Slice:
+        """The slice as it is written; its blobs have their own checksums."""
+        return self._replace(checksum=checksum((*self[:_SLICE_BLOBS], self.seconds)))
+
+    @staticmethod
+    def of(found: Sequence[Any]) -> Slice:
+        """A slice as it was read; raises StoreDamaged if it is not what was written."""
+        slice = Slice(*found)
+        if slice.checksum is not None and slice != slice.sealed():
+            raise StoreDamaged(DAMAGED)
+        return slice
+
+
+_SLICE_BLOBS = Slice._fields.index("frame")
 
 
 class KeyRow(NamedTuple):
@@ -126,8 +169,8 @@ class Stored:
 
     ``id`` is as the caller wrote it, so the read id if ``read_only``. ``undoable``: the line has an earlier action.
     ``parent``: the session this one was forked from, by its read id, and the revision. ``run``: what a run's answer
-    says, if this revision is a run. ``running``: a run holds the session, so other writes have to wait. ``place`` is
-    the store's own.
+    says, if this revision is a run. ``running``: a run holds the session, so other writes have to wait. ``pinned``:
+    retention leaves it alone. ``place`` is the store's own.
     """
 
     id: str
@@ -142,3 +185,9 @@ class Stored:
     running: bool
     at: datetime
     place: Place
+    pinned: bool = False
+
+    @property
+    def edited(self) -> bool:
+        """Whether the line to this revision has a change by hand."""
+        return self.place.row.settings_at is not None

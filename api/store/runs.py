@@ -80,7 +80,7 @@ class Runs:
         with suppress(StoreUnavailable):  # then the lease ends by itself
             await self._keeper.writer.submit(EndCrashedRun(session))
             newer = await self._keeper.load(stored.id)
-            self._keeper.live.announce(stored.read_id, newer.revision)
+            self._keeper.live.announce(stored.place.key, newer.revision)
 
     def _of(self, stored: Stored) -> _Active:
         active = self._active.get(stored.read_id)
@@ -107,6 +107,7 @@ def _invisible_row(stored: Stored, at: float) -> Row:
         seconds=0.0,
         detail=None,
         at=at,
+        epoch_end=None,
         frame=None,
         settings=None,
     )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta
 from typing import Any
 
 from api.engine.errors import InvalidInput, NotFound, NothingToUndo, StoreUnavailable
 from api.store import codec, events, history, ids, reading
 from api.store.cache import Turn
 from api.store.changes import KEY_SECONDS, Append, Create, Delete, Refused, end_all_runs
+from api.store.classes import Classes
+from api.store.course import course
 from api.store.database import Database
 from api.store.keeper import Keeper, claimed, moment, read_only, running, view
 from api.store.migrations import check, prepare_sqlite
@@ -18,6 +20,7 @@ from api.store.records import Answer, HistoryRow, Key, Place, Row, Slice, Stored
 from api.store.runs import Runs
 from api.training.run import Stretch
 from api.training.session import Session
+from api.training.snapshot import Snapshot
 
 PHASES = ("ready", "forward", "backward")
 
@@ -25,13 +28,14 @@ PHASES = ("ready", "forward", "backward")
 class Store:
     """All sessions, for one event loop. Any call may raise StoreUnavailable, and StoreFull if the disk is full.
 
-    ``warnings`` lists ``{code, message}`` of what the operator should know.
+    ``warnings`` lists ``{code, message}`` of what the operator should know; ``classes`` are the assignments.
     """
 
     def __init__(self, keeper: Keeper) -> None:
         self.warnings = keeper.database.warnings
         self._keeper = keeper
         self._runs = Runs(keeper)
+        self.classes = Classes(keeper)
         self._turns: dict[str, Turn] = {}
 
     @classmethod
@@ -42,12 +46,14 @@ class Store:
         cache: int = 4096,
         lease_seconds: float = 30.0,
         busy_seconds: float = 3.0,
-        clock: Callable[[], float] = time.time,
+        retention_seconds: float | None = None,
+        clock: Callable[[], float] | None = None,
     ) -> Store:
         """Open a database by its SQLAlchemy URL. SQLite is created and migrated, PostgreSQL only checked.
 
         ``cache`` sessions are kept in memory; a run that shows no life for ``lease_seconds`` is over; a lock that
-        another program holds is waited for ``busy_seconds``.
+        another program holds is waited for ``busy_seconds``; a session that nobody changes for ``retention_seconds`` is
+        deleted unless it is pinned; ``clock`` tells the time, by default ``Database.now``.
         """
         database = Database(url, busy_seconds=busy_seconds)
         try:
@@ -56,7 +62,26 @@ class Store:
             else:
                 prepare_sqlite(database)
                 end_all_runs(database)  # one process writes here, and it has only just begun
-            return cls(Keeper(database, cache=cache, lease_seconds=lease_seconds, clock=clock))
+            return cls(
+                Keeper(
+                    database,
+                    cache=cache,
+                    lease_seconds=lease_seconds,
+                    retention_seconds=retention_seconds,
+                    clock=clock or database.now,
+                )
+            )
+        except StoreUnavailable:
+            database.close()
+            raise
+
+    @classmethod
+    def open_to_read(cls, url: str) -> Store:
+        """Open a database that is there, to look only: nothing is created, migrated or written."""
+        database = Database(url, read_only=True)
+        try:
+            check(database)
+            return cls(Keeper(database, cache=1, lease_seconds=30.0, retention_seconds=None, clock=database.now))
         except StoreUnavailable:
             database.close()
             raise
@@ -64,6 +89,27 @@ class Store:
     async def close(self) -> None:
         """Commit what waits, end all subscriptions, let go of the database."""
         await self._keeper.close()
+
+    def figures(self) -> dict[str, float]:
+        """What an operator may want to watch."""
+        keeper, writer = self._keeper, self._keeper.writer
+        return {
+            "commits": writer.commits,
+            "changes": writer.changes,
+            "commit_seconds": writer.seconds,
+            "sessions_in_memory": len(keeper.cache),
+            "listeners": len(keeper.live),
+            "runs": len(keeper.running),
+        }
+
+    def expires_at(self, stored: Stored) -> datetime | None:
+        """When a session will be deleted if nothing changes it; None for never."""
+        seconds = self._keeper.retention_seconds
+        return None if stored.pinned or not seconds else stored.at + timedelta(seconds=seconds)
+
+    async def sweep(self) -> int:
+        """Delete the sessions and assignments whose time is over, and old idempotency keys; the number of them."""
+        return await self._keeper.sweep() + await self.classes.sweep()
 
     # --- looking
 
@@ -79,7 +125,7 @@ class Store:
             return stored
         found = None
         if 0 <= revision < stored.revision:
-            found = await self._keeper.read(reading.at_revision, stored.place, revision)
+            found = await self._keeper.look(stored, reading.at_revision, stored.place, revision)
         if found is None:
             raise NotFound(f"this session has no such revision; its newest is {stored.revision}")
         return view(stored, *found)
@@ -92,20 +138,48 @@ class Store:
         now = stored.place.row
         found = None
         if 0 <= step < now.step or (step == now.step and PHASES.index(phase) <= PHASES.index(now.phase)):
-            found = await self._keeper.read(reading.at_step, stored.place, step, phase)
+            found = await self._keeper.look(stored, reading.at_step, stored.place, step, phase)
         if found is None:
             raise NotFound(f"the current line has no such step in phase {phase}; it is at step {now.step}")
         return view(stored, *found)
+
+    async def beginning(self, stored: Stored) -> tuple[str, Snapshot]:
+        """Where the line was last changed by hand (``patch``), or began (``create`` or ``fork``): the action, and the
+        state from which steps alone led to ``stored``."""
+        return await self._keeper.read(reading.beginning, stored.place)
 
     async def history(self, stored: Stored, after: int, limit: int) -> tuple[list[HistoryRow], bool]:
         """Up to ``limit`` finished steps of the current line later than step ``after`` (-1: from the first), and
         whether there are more."""
         place = stored.place
-        return await self._keeper.read(history.page, place.base, place.row, after, limit)
+        return await self._keeper.look(stored, history.page, place.base, place.row, after, limit)
+
+    async def first_step(self, stored: Stored) -> int:
+        """The step that the current line begins with: 0, but for a fork."""
+        rows, _ = await self.history(stored, -1, 1)
+        return rows[0].step if rows else stored.session.position.step
 
     async def losses(self, stored: Stored, points: int) -> list[tuple[int, float]]:
         """At most ``points`` losses of the current line with their steps: the first, the last, the extremes between."""
-        return await self._keeper.read(history.thinned, stored.place.row, points)
+        return await self._keeper.look(stored, history.thinned, stored.place.row, points)
+
+    async def validation_losses(self, stored: Stored, points: int) -> list[tuple[int, float]]:
+        """At most ``points`` losses of the validation rows, chosen alike, with the steps that ended their epochs."""
+        if not stored.session.definition.split.validation:
+            return []
+        return await self._keeper.read(history.validation_losses, stored.place.row, points)
+
+    async def course(self, stored: Stored, points: int) -> list[Session]:
+        """The session at about ``points`` steps of the current line, in order, each in phase ``ready``, then as it is;
+        inside runs too long to be done again only at steps that were kept."""
+        before = await self._keeper.read(course, stored.place, points)
+        return [*before, stored.session]
+
+    async def walked(self, stored: Stored, points: int, operations: int) -> list[Snapshot]:
+        """The starts of at most ``points`` finished steps of the current line, evenly spaced; those inside runs cost at
+        most so many operations."""
+        place = stored.place
+        return await self._keeper.read(history.walked, place.base, place.row, points, operations)
 
     async def replay(self, key: Key) -> Answer | None:
         """What was answered to this key in the last 24 hours, None if it is new.
@@ -128,10 +202,14 @@ class Store:
     @asynccontextmanager
     async def subscribe(self, stored: Stored) -> AsyncIterator[AsyncIterator[int]]:
         """Each revision later than ``stored``'s, as it is committed; ends with the session."""
-        with self._keeper.live.listen(stored.read_id, stored.revision) as revisions:
-            newest = self._keeper.cache.get(stored.read_id)
-            if newest is not None:
-                self._keeper.live.announce(stored.read_id, newest.revision)
+        keeper, key = self._keeper, stored.place.key
+        with keeper.live.listen(key, stored.revision) as revisions:
+            if keeper.database.shared:
+                await keeper.notices.listen()
+                with suppress(NotFound):  # the next look at the database ends it
+                    keeper.live.announce(key, (await keeper.load(stored.id)).revision)
+            elif (newest := keeper.cache.get(stored.read_id)) is not None:
+                keeper.live.announce(key, newest.revision)
             yield revisions
 
     # --- writing
@@ -144,9 +222,10 @@ class Store:
         stretches: Sequence[Stretch] = (),
         parent: tuple[str, int] | None = None,
         key: Key | None = None,
+        pinned: bool = False,
     ) -> Stored:
         """A new session at revision 0; ``stretches``: the steps it begins with, ``parent``: the read id and the
-        revision it is a fork of. With a key its id follows from the key; StateConflict if a twin has just used it."""
+        revision it is a fork of. With a key its id follows from the key; KeyTaken if a twin has just used it."""
         keeper, definition = self._keeper, session.definition
         salt = ids.new_salt() if key is not None and id is None else None
         if id is None:
@@ -154,14 +233,15 @@ class Store:
         read_id, now = ids.read_id(id), keeper.clock()
         slices = events.slice_rows(definition, 0, 0, stretches)
         row = events.first_row(session, "fork" if parent else "create", steps=bool(slices), at=now)
-        head = events.session_values(read_id, parent, at=now)
+        head = events.session_values(read_id, parent, pinned=pinned, at=now)
         document = codec.encode_json(definition.document)
         change = Create(head, document, row, slices, events.key_row(key, at=now, salt=salt))
         number = await keeper.writer.submit(change)
         if number is Refused.CLAIMED:
             raise claimed()
         place = Place(number, definition, row._replace(session_key=number, frame=None))
-        stored = Stored(id, read_id, False, 0, session, row.action, False, parent, None, False, moment(now), place)
+        at = moment(now)
+        stored = Stored(id, read_id, False, 0, session, row.action, False, parent, None, False, at, place, pinned)
         keeper.cache.put(stored)
         return stored
 
@@ -202,27 +282,28 @@ class Store:
         run: dict[str, Any] | None = None,
         stretches: Sequence[Stretch] = (),
         key: Key | None = None,
+        pinned: bool | None = None,
     ) -> Stored:
         """Commit an action that led from ``stored`` to ``session``; raises StaleRevision if another process wrote."""
         row = events.next_row(stored, action, session, seconds=seconds, run=run, at=self._keeper.clock())
         slices = events.slice_rows(stored.session.definition, row.session_key, row.revision, stretches)
         if slices:
             row = row._replace(update_at=row.revision)
-        return await self._append(stored, row, session, key, slices=slices, run=run)
+        return await self._append(stored, row, session, key, slices=slices, run=run, pinned=pinned)
 
     async def undo(self, stored: Stored, key: Key | None = None) -> Stored:
         """One action further back on the current line; raises NothingToUndo."""
         now = stored.place.row
         if now.parent is None:
             raise NothingToUndo("there is no earlier action on this line", allowed=stored.session.allowed(False))
-        found = await self._keeper.read(reading.at_revision, stored.place, now.parent)
+        found = await self._keeper.look(stored, reading.at_revision, stored.place, now.parent)
         assert found is not None, "a row's parent is never deleted"
         target, session = found
         return await self._append(stored, events.back_row(now, target, "undo", at=self._keeper.clock()), session, key)
 
     async def rewind(self, stored: Stored, step: int, key: Key | None = None) -> Stored:
         """To the start of a step of the current line; raises InvalidInput at ``/step`` if the line has none such."""
-        found = await self._keeper.read(reading.rewound, stored.place, step, at=self._keeper.clock())
+        found = await self._keeper.look(stored, reading.rewound, stored.place, step, at=self._keeper.clock())
         if found is None:
             newest = stored.place.row.step
             raise InvalidInput(f"the current line has no such step; it is at step {newest}", "/step")
@@ -242,9 +323,10 @@ class Store:
         *,
         slices: Sequence[Slice] = (),
         run: dict[str, Any] | None = None,
+        pinned: bool | None = None,
     ) -> Stored:
-        await self._keeper.commit(stored, Append(row, slices, events.key_row(key, at=row.at)))
-        return self._keeper.publish(stored, row, session, run)
+        await self._keeper.commit(stored, Append(row, slices, events.key_row(key, at=row.at), pinned))
+        return self._keeper.publish(stored, row, session, run, pinned)
 
     # --- runs longer than one stretch
 

@@ -4,7 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, exists, insert, null, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Double,
+    Table,
+    Text,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    extract,
+    func,
+    insert,
+    null,
+    or_,
+    select,
+    true,
+    update,
+)
 
 from api.store.records import Row, SessionRow, Slice
 from api.store.tables import definitions, events, idempotency, sessions, slices
@@ -18,14 +36,26 @@ def _at(table: Any, revision: str = "revision") -> ColumnElement[bool]:
     return and_(table.c.session_key == bindparam("key"), table.c.revision == bindparam(revision))
 
 
+clock = select(extract("epoch", func.clock_timestamp()).cast(Double))
+"""PostgreSQL: the time that all servers agree on."""
+
+notify = select(
+    func.set_config("synchronous_commit", "off", true()),
+    func.pg_notify(bindparam("channel", type_=Text), bindparam("payload", type_=Text)),
+)
+"""PostgreSQL: tell whoever listens, without a wait for the disk."""
+
 # --- sessions
 
 _session_columns = [sessions.c[name] for name in SessionRow._fields]
 find_session = select(*_session_columns).where(
     or_(sessions.c.id_hash == bindparam("own"), sessions.c.id_hash == bindparam("read"))
 )
+find_revision = select(sessions.c.revision).where(sessions.c.key == bindparam("key"))
 find_definition = select(definitions.c.document).where(definitions.c.session_key == bindparam("key"))
 find_runs = select(*_session_columns).where(sessions.c.run_until.is_not(None))
+
+find_newest = select(func.max(events.c.revision)).where(events.c.session_key == bindparam("key"))
 
 _created = {name: value for name, value in _all(sessions).items() if name != "key"}
 insert_session = insert(sessions).values(_created).returning(sessions.c.key)
@@ -33,8 +63,16 @@ insert_definition = insert(definitions).values(_all(definitions))
 
 _is_current = and_(sessions.c.key == bindparam("key"), sessions.c.revision == bindparam("expected"))
 _is_mine = and_(_is_current, sessions.c.run_until == bindparam("lease"))
+find_expired = (
+    select(sessions.c.key, sessions.c.revision)
+    .join(events, and_(events.c.session_key == sessions.c.key, events.c.revision == sessions.c.revision))
+    .where(events.c.at < bindparam("before"), ~sessions.c.pinned, sessions.c.run_until.is_(None))
+    .limit(bindparam("most"))
+)
+"""Sessions whose last change is long ago."""
 _has_slices = exists().where(slices.c.session_key == bindparam("key"), slices.c.revision == bindparam("expected") + 1)
 
+pin = update(sessions).where(sessions.c.key == bindparam("key")).values(pinned=bindparam("is_pinned"))
 move_on = update(sessions).where(_is_current, sessions.c.run_until.is_(None)).values(revision=bindparam("revision"))
 begin_run = update(sessions).where(_is_current, sessions.c.run_until.is_(None)).values(run_until=bindparam("until"))
 renew_run = update(sessions).where(_is_mine).values(run_until=bindparam("until"))
@@ -86,6 +124,7 @@ insert_slice = insert(slices).values(_all(slices))
 find_slices = select(*_slice_columns).where(_slice_range).order_by(slices.c.first_step)
 """The slices of a run that have steps of ``since <= step < before``."""
 find_slice_losses = select(slices.c.first_step, slices.c.losses).where(_slice_range).order_by(slices.c.first_step)
+find_slice_epochs = select(slices.c.epochs).where(_slice_range).order_by(slices.c.first_step)
 find_slice = (
     select(*_slice_columns)
     .where(_at(slices), slices.c.first_step <= bindparam("step"))
@@ -101,7 +140,11 @@ find_key = (
     .where(idempotency.c.key_hash == bindparam("key_hash"), idempotency.c.at > bindparam("since"))
 )
 insert_key = insert(idempotency).values(_all(idempotency))
-delete_old_keys = delete(idempotency).where(idempotency.c.at <= bindparam("since"))
+lock_key = select(func.pg_advisory_xact_lock(bindparam("number", type_=BigInteger)))
+"""PostgreSQL: whoever else comes with this key waits until our transaction has ended."""
+_is_old = idempotency.c.at <= bindparam("since")
+free_key = delete(idempotency).where(_is_old, idempotency.c.key_hash == bindparam("key_hash"))
+delete_old_keys = delete(idempotency).where(_is_old)
 delete_keys_of = delete(idempotency).where(_at(idempotency))
 
 # --- the current line: rows from one revision back along ``parent``
@@ -156,7 +199,7 @@ and the batch of the row before."""
 def _losses() -> Any:
     updates = _updates()
     rows = updates.join(events, _joined(events, updates, "revision"))
-    columns = [events.c[name] for name in ("action", "origin", "step", "loss")]
+    columns = [events.c[name] for name in ("action", "origin", "step", "loss", "epoch_end")]
     return select(*columns).select_from(rows).order_by(events.c.revision)
 
 

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Double, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+)
 
-HEAD = "0001"
+HEAD = "0004"
 """The newest migration; a database at this one needs none."""
 
 # SQLite numbers rows by itself only if the type is spelt INTEGER
@@ -35,6 +49,7 @@ sessions = Table(
     Column("parent_read", LargeBinary),
     Column("parent_revision", BigInteger),
     Column("created_at", Double, nullable=False),
+    Column("pinned", Boolean, nullable=False, server_default=false()),
     sqlite_autoincrement=True,  # a deleted session's key must not come back under another session
 )
 
@@ -63,8 +78,10 @@ events = Table(
     Column("update_at", BigInteger),
     Column("detail", Text),
     Column("at", Double, nullable=False),
+    Column("checksum", BigInteger),
     Column("frame", LargeBinary),
     Column("settings", Text),
+    Column("epoch_end", LargeBinary),
 )
 
 slices = Table(
@@ -80,6 +97,8 @@ slices = Table(
     Column("frame", LargeBinary, nullable=False),
     Column("losses", LargeBinary, nullable=False),
     Column("seconds", Double, nullable=False),
+    Column("epochs", LargeBinary),
+    Column("checksum", BigInteger),
 )
 
 # A scope may contain a session's id, so of it and of the key there is only one hash over both.
@@ -95,3 +114,47 @@ idempotency = Table(
 )
 # the cascade looks for a session's keys
 Index("ix_idempotency_session_key", idempotency.c.session_key)
+
+# Of each id there is a hash; a student's own link leads to its row as the teacher's id leads to the assignment's.
+assignments = Table(
+    "assignments",
+    metadata,
+    Column("key", _Key, primary_key=True),
+    Column("id_hash", LargeBinary, nullable=False, unique=True),
+    Column("link_hash", LargeBinary, unique=True),
+    Column("document", Text, nullable=False),
+    Column("alike", Text),
+    Column("created_at", Double, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+students = Table(
+    "students",
+    metadata,
+    Column("key", _Key, primary_key=True),
+    Column("assignment_key", _Key, ForeignKey("assignments.key", ondelete="CASCADE"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("id_hash", LargeBinary, unique=True),
+    Column("trial", Integer),
+    UniqueConstraint("assignment_key", "name"),
+    sqlite_autoincrement=True,
+)
+
+submissions = Table(
+    "submissions",
+    metadata,
+    Column(
+        "student_key",
+        _Key,
+        ForeignKey("students.key", ondelete="CASCADE"),
+        primary_key=True,
+        nullable=False,
+        autoincrement=False,
+    ),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("id_hash", LargeBinary, nullable=False, unique=True),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("report", Text, nullable=False),
+    Column("at", Double, nullable=False),
+)

@@ -20,9 +20,13 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any
 
+from sqlalchemy import Connection
+
 from api.engine.errors import StoreUnavailable
-from api.store.changes import Change
-from api.store.database import Database, guarded, is_locked
+from api.store.changes import Change, notice_of
+from api.store.database import Database
+from api.store.failures import guarded, is_locked
+from api.store.notices import send
 
 SLOW_COMMIT = 0.005
 """Seconds; on a disk this slow the loop's thread has better things to do than to wait for it."""
@@ -50,9 +54,9 @@ class Writer:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        with guarded():
-            self._connection = database.writing.connect()
-        database.wait_for_lock(self._connection, wait=False)
+        self._connection = self._connected()
+        self.commits = self.changes = 0
+        self.seconds = 0.0
         self._waiting: list[_Pending] = []
         self._scheduled = False
         self._seconds = 0.0  # a commit's time, as a moving mean
@@ -61,6 +65,12 @@ class Writer:
         self._idle.set()
         self._thread: threading.Thread | None = None
         self._closed = False
+
+    def _connected(self) -> Connection:
+        with guarded():
+            connection = self._database.writing.connect()
+        self._database.wait_for_lock(connection, wait=False)
+        return connection
 
     async def submit(self, change: Change) -> Any:
         """The change's result, after it is on the disk; raises StoreUnavailable, or whatever the change raised.
@@ -101,6 +111,7 @@ class Writer:
                 self._deliver(group, result if isinstance(result, list) else [result])
                 return
         if self._database.shared:
+            # All servers lock in one order, so that they never wait for one another in a ring.
             group.sort(key=lambda pending: pending.change.order)
         self._idle.clear()
         if self._thread is None:
@@ -117,6 +128,15 @@ class Writer:
                 results = [error] * len(group)
             with suppress(RuntimeError):  # the loop was closed under us, so nobody waits any more
                 loop.call_soon_threadsafe(self._finished, loop, group, results)
+            if self._database.shared:
+                self._tell(group, results)
+
+    def _tell(self, group: list[_Pending], results: list[Any]) -> None:
+        committed = [notice_of(each.change) for each, result in zip(group, results, strict=True) if result is None]
+        notices = [notice for notice in committed if notice is not None]
+        if notices:
+            with suppress(StoreUnavailable), self._database.transaction(self._connection) as transaction:
+                send(transaction, notices)
 
     def _finished(self, loop: asyncio.AbstractEventLoop, group: list[_Pending], results: list[Any]) -> None:
         self._idle.set()
@@ -136,7 +156,8 @@ class Writer:
             together = self._try(group)
             if isinstance(together, list):
                 return together
-            if len(group) == 1 or is_locked(together):
+            # SQLite locks its whole file, so that the others would only wait in vain; PostgreSQL a row of one of them
+            if len(group) == 1 or (is_locked(together) and not self._database.shared):
                 return [together] * len(group)
             alone = [self._try([pending]) for pending in group]
             return [result[0] if isinstance(result, list) else result for result in alone]
@@ -144,18 +165,37 @@ class Writer:
             self._database.wait_for_lock(self._connection, wait=False)
 
     def _try(self, group: Sequence[_Pending]) -> list[Any] | Exception:
-        """Each change's result, or the error for which all were rolled back."""
-        began = time.perf_counter()
-        try:
-            with self._database.transaction(self._connection) as transaction:
-                results = [pending.change.apply(transaction) for pending in group]
-        except Exception as error:
-            return error
-        self._seconds += 0.1 * (time.perf_counter() - began - self._seconds)
-        return results
+        """Each change's result, or the error for which all were rolled back.
 
-    async def close(self) -> None:
-        """Commit what waits, then let go of the connection."""
+        A connection that was lost before the commit is replaced, and the changes tried once more; lost in the midst of
+        the commit, nobody knows, and nothing is tried.
+        """
+        began = time.perf_counter()
+        for last in (False, True):
+            committing = False
+            try:
+                if self._database.is_lost(self._connection):
+                    self._connection.close()
+                    self._connection = self._connected()
+                with self._database.transaction(self._connection) as transaction:
+                    results = [pending.change.apply(transaction) for pending in group]
+                    committing = True
+            except Exception as error:
+                if last or committing or not self._database.is_lost(self._connection):
+                    return error
+            else:
+                took = time.perf_counter() - began
+                self._seconds += 0.1 * (took - self._seconds)
+                self.commits, self.changes, self.seconds = (
+                    self.commits + 1,
+                    self.changes + len(group),
+                    self.seconds + took,
+                )
+                return results
+        raise AssertionError("the second try ends in one way or the other")
+
+    async def settle(self) -> None:
+        """Commit what waits, and take no more."""
         while self._waiting or self._scheduled or not self._idle.is_set():
             await self._idle.wait()
             await asyncio.sleep(0)
@@ -163,5 +203,8 @@ class Writer:
         if self._thread is not None:
             self._groups.put(None)
             self._thread.join()
+
+    def close(self) -> None:
+        """Let go of the connection."""
         with suppress(StoreUnavailable), guarded():  # nothing is lost: whatever was answered is on the disk
             self._connection.close()
