@@ -25,13 +25,15 @@ from api.engine.losses import LOSSES
 from api.engine.optimizers import DIALECTS, OPTIMIZERS
 from api.engine.schedules import EVERY, SCHEDULES
 from api.engine.wording import shown
+from api.training.early_stopping import SIGNS
 from api.training.models import MODELS
 from api.training.networks import ACTIVATIONS
 
 LARGEST_WHOLE = 2**53 - 1  # the largest integer that every JSON reader keeps
 
 
-def _whole(value: Any) -> Any:
+def whole(value: Any) -> Any:
+    """``3.0`` as the whole number that it is."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -48,8 +50,8 @@ def numbers(value: Any) -> Any:
 
 
 # The bounds stand before the validator, or the JSON schema would not have them.
-Whole = Annotated[int, Field(ge=0, le=LARGEST_WHOLE), BeforeValidator(_whole)]
-Count = Annotated[int, Field(ge=1, le=LARGEST_WHOLE), BeforeValidator(_whole)]
+Whole = Annotated[int, Field(ge=0, le=LARGEST_WHOLE), BeforeValidator(whole)]
+Count = Annotated[int, Field(ge=1, le=LARGEST_WHOLE), BeforeValidator(whole)]
 NUMBERS_SCHEMA: dict[str, Any] = {
     "description": "A number or a nested, row-major list of numbers.",
     "anyOf": [{"type": "number"}, {"type": "array", "items": {}}],
@@ -66,6 +68,7 @@ Dialect = Annotated[str, Field(json_schema_extra={"enum": list(DIALECTS)})]
 Activation = Annotated[str, Field(json_schema_extra={"enum": list(ACTIVATIONS)})]
 ScheduleKind = Annotated[str, Field(json_schema_extra={"enum": list(SCHEDULES)})]
 Every = Annotated[str, Field(json_schema_extra={"enum": list(EVERY.choices)})]
+Monitor = Annotated[str, Field(json_schema_extra={"enum": list(SIGNS)})]
 InitializerKind = Annotated[str, Field(json_schema_extra={"enum": list(INITIALIZERS)})]
 
 
@@ -243,16 +246,21 @@ class InitializerBody(Body):
 
 
 class SplitBody(Body):
-    """The shares of the rows kept apart, drawn by the seed."""
+    """The rows kept apart: a fraction or a number of them, drawn by the seed, or the rows themselves."""
 
     validation: float | None = None
     test: float | None = None
+    validation_rows: list[Whole] | None = None
+    """Row numbers from 0, as a definition has them; the rows that count."""
+    test_rows: list[Whole] | None = None
 
 
 class StartBody(Body):
     """Where the new session stands when it is created."""
 
     step: Whole = 0
+    epochs: Whole | None = None
+    """Whole epochs to train before, instead of ``step``."""
     phase: Phase = "ready"
 
 
@@ -260,25 +268,38 @@ class ChangesBody(Body):
     """A session's definition, or what is to differ from another one's."""
 
     title: str | None = None
+    """What people call it."""
     model: ModelBody | None = None
+    """What is trained."""
     data: DataBody | None = None
     """The rows to learn from; null for a formula of parameters alone."""
     loss: LossBody | None = None
+    """How far the outputs are from the targets; of a formula only `reduction`."""
     optimizer: OptimizerBody | None = None
+    """The rule of an update; what it leaves out has the defaults of its kind and dialect."""
     schedule: ScheduleBody | None = None
+    """How the learning rate changes."""
     initializer: InitializerBody | None = None
+    """How parameters are drawn."""
     parameters: dict[str, Numbers] | None = None
     """Initial values; the initializer draws what is not given."""
     batch_size: Count | None = None
+    """Rows fed at a time."""
     shuffle: bool | None = None
+    """Whether the rows are fed in another order in each epoch."""
     split: SplitBody | None = None
+    """Rows kept apart from training."""
     seed: Whole | None = None
+    """What draws parameters, orders and splits: the same seed, the same draws."""
 
 
 class CreateBody(ChangesBody):
     """A session's definition; every field has a default, and no field at all is the article's own session."""
 
     start: StartBody | None = None
+    """Where the session stands when it is created."""
+    pinned: bool | None = None
+    """Whether the session is kept where others are deleted after a time."""
 
 
 class PatchBody(Body):
@@ -289,6 +310,8 @@ class PatchBody(Body):
     schedule: ScheduleBody | None = None
     batch_size: Count | None = None
     title: str | None = None
+    pinned: bool | None = None
+    """Whether the session is kept where others are deleted after a time."""
 
 
 class UntilBody(Body):
@@ -297,6 +320,12 @@ class UntilBody(Body):
     step: Whole | None = None
     epoch: Count | None = None
     loss_below: float | None = None
+    patience: Whole | None = None
+    """Epochs in a row that may pass without progress on the validation rows; as Keras' EarlyStopping."""
+    min_delta: Annotated[float, Field(ge=0)] | None = None
+    """By how much a metric must be better than the best before it; by default 0."""
+    monitor: Monitor | None = None
+    """`validation_loss`, by default, or `validation_accuracy`."""
 
 
 class RunBody(Body):
@@ -335,7 +364,7 @@ class AnswersBody(Body):
     updated: dict[str, Any] | None = None
     rtol: Annotated[float, Field(ge=0)] | None = None
     atol: Annotated[float, Field(ge=0)] | None = None
-    decimals: Annotated[int, Field(ge=0, le=15), BeforeValidator(_whole)] | None = None
+    decimals: Annotated[int, Field(ge=0, le=15), BeforeValidator(whole)] | None = None
 
 
 class CheckBody(Body):
@@ -362,5 +391,7 @@ class Control(BaseModel):
     """The revision the request was made for; another one is 412, like If-Match."""
     idempotency_key: str | None = None
     """The same as the header Idempotency-Key."""
+    server_key: str | None = None
+    """The server's key, for a form that creates a session where one is needed; programs send Authorization: Bearer."""
     return_: Annotated[Literal["minimal", "representation"] | None, Field(alias="return")] = None
     """`minimal` answers 204 without a body."""

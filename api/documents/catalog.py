@@ -8,11 +8,15 @@ from api.documents.updates import rule_document
 from api.engine.descent import CLIPS, rule_of
 from api.engine.fields import NEEDED, Field
 from api.engine.initializers import INITIALIZERS
+from api.engine.latex import LATEX
 from api.engine.losses import LOSSES
-from api.engine.ops import OPERATIONS
+from api.engine.notation import TEXT
+from api.engine.ops import OPERATIONS, Operation
 from api.engine.optimizers import OPTIMIZERS
 from api.engine.rules import Dialect
 from api.engine.schedules import EVERY, SCHEDULES
+from api.engine.tensor_ops import TensorOperation
+from api.engine.terms import Apply, Name, Term
 from api.training.datasets import DATASETS
 from api.training.models import MODELS
 from api.training.networks import ACTIVATIONS
@@ -24,7 +28,13 @@ def catalog() -> dict[str, Any]:
     return {
         "models": [{"kind": row.kind, "fields": list(row.fields), "about": row.about} for row in MODELS.values()],
         "presets": [
-            {"name": row.name, "title": row.title, "body": dict(row.body), "source": row.source}
+            {
+                "name": row.name,
+                "title": row.title,
+                "body": dict(row.body),
+                "trains_to": {"epochs": row.epochs, "loss": row.reaches},
+                "source": row.source,
+            }
             for row in PRESETS.values()
         ],
         "datasets": [
@@ -34,20 +44,12 @@ def catalog() -> dict[str, Any]:
                 "columns": list(row.columns),
                 "targets": list(row.targets),
                 "row_count": row.row_count,
+                "classes": list(row.classes) or None,
                 "source": row.source,
             }
             for row in DATASETS.values()
         ],
-        "operations": [
-            {
-                "name": row.name,
-                "function": row.function,
-                "arity": row.arity,
-                "options": list(row.options),
-                "meaning": row.meaning,
-            }
-            for row in OPERATIONS.values()
-        ],
+        "operations": [_operation(row) for row in OPERATIONS.values()],
         "losses": [
             {
                 "kind": row.kind,
@@ -85,6 +87,42 @@ def catalog() -> dict[str, Any]:
             for row in INITIALIZERS.values()
         ],
     }
+
+
+def _operation(row: Operation | TensorOperation) -> dict[str, Any]:
+    """An operation: y as a formula in a, b, and what its operands get: ∂y/∂a, or of a tensor's g = ∂L/∂y."""
+    a, b, c = Name("a"), Name("b"), Name("c")
+    operands = (a, b)[: row.arity]
+    formula = (
+        Apply("power", (a, c)) if row.name == "power" else Apply(row.name, operands, None, _STATIC.get(row.name, ()))
+    )
+    if isinstance(row, TensorOperation):
+        back = row.cotangent(Name("g"), Name("y"), *operands)
+    elif row.name == "power":
+        back = (c * Apply("power", (a, c - 1)),)
+    else:
+        back = tuple(rule(Name("y"), *operands) for rule in row.derivatives)
+    return {
+        "name": row.name,
+        "function": row.function,
+        "arity": row.arity,
+        "options": list(row.options),
+        "meaning": row.meaning,
+        **_written(formula),
+        "partials": None if isinstance(row, TensorOperation) else list(map(_written, back)),
+        "products": list(map(_written, back)) if isinstance(row, TensorOperation) else None,
+    }
+
+
+_STATIC: dict[str, tuple[tuple[str, int | None], ...]] = {
+    "index": (("at", 0),),
+    "reshape": (("size", 2), ("size", 3)),
+}
+"""What an operation needs to be written as an example of it."""
+
+
+def _written(formula: Term) -> dict[str, str]:
+    return {"formula": TEXT.write(formula), "latex": LATEX.write(formula)}
 
 
 def _dialect(kind: str, name: str, dialect: Dialect) -> dict[str, Any]:

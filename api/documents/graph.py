@@ -33,7 +33,7 @@ class Plan:
         self.nodes = graph.named if named else graph.nodes
         self.edges = paths.named_edges(graph) if named else paths.operation_edges(graph)
         self.about_nodes = [_about_node(graph, node, named) for node in self.nodes]
-        self.about_edges = [_about_edge(graph, edge, named) for edge in self.edges]
+        self.about_edges = [about_edge(graph, edge, named) for edge in self.edges]
 
 
 @lru_cache(maxsize=512)
@@ -58,7 +58,7 @@ def _about_node(graph: Graph, node: Node, named: bool) -> Document:
     }
 
 
-def _about_edge(graph: Graph, edge: Edge, named: bool) -> Document:
+def about_edge(graph: Graph, edge: Edge, named: bool) -> Document:
     source, target = graph.nodes[edge.source], graph.nodes[edge.target]
     formula: Term | None = named_partial(graph, source, target) if named else operation_partial(graph, source, target)
     symbol = Apply("partial", (Name(target.id), Name(source.id)))
@@ -91,7 +91,7 @@ def graph_document(session: Session, detail: str, longest: float, partials: Part
             "source": about["source"],
             "target": about["target"],
             "partial": {"latex": about["latex"], "formula": about["formula"], "value": tensor(value, longest)},
-            "contribution": tensor(_contribution(session, edge), longest),
+            "contribution": tensor(contribution(session, edge), longest),
         })  # fmt: skip
     return {"detail": detail, "nodes": nodes, "edges": edges}
 
@@ -108,7 +108,7 @@ def edge_partials(session: Session, detail: str) -> Partials | None:
     return paths.named_partials(graph, values) if detail == "named" else paths.operation_partials(graph, values)
 
 
-def _contribution(session: Session, edge: Edge) -> Value | None:
+def contribution(session: Session, edge: Edge) -> Value | None:
     """What the edge adds to its source's gradient; 0 where its target does not reach the loss."""
     if session.computed is None:
         return None

@@ -105,7 +105,7 @@ class Term(Document):
     latex: str
     formula: str
     substituted: str | None
-    """Null for tensors, whose numbers fill no line."""
+    """Null for tensors: the session's equations write small ones out."""
     value: Tensor
 
 
@@ -165,12 +165,41 @@ class Share(Document):
 
 
 class Run(Document):
-    """How a run went."""
+    """How a run went; with early stopping also `best`, the step to rewind to for the best parameters, or null."""
 
     model_config = ConfigDict(extra="allow")
 
     steps_done: int
-    stopped_by: Literal["completed", "budget", "until", "diverged", "disconnected", "interrupted"]
+    stopped_by: Literal["completed", "budget", "until", "early_stopping", "diverged", "disconnected", "interrupted"]
+
+
+class EpochMetrics(Document):
+    """What is said of a finished epoch: the mean of its batches' losses, and how well its last parameters do on the
+    rows held out; an accuracy is null where outputs name no classes."""
+
+    epoch_loss: float | NonFinite | None
+    validation_loss: float | NonFinite | None
+    validation_accuracy: float | None
+    test_loss: float | NonFinite | None
+    test_accuracy: float | None
+
+
+class LastEpoch(EpochMetrics):
+    """The last finished epoch."""
+
+    epoch: int
+
+
+class ParameterCount(Document):
+    """A tensor's share of the trained numbers, or that of like single numbers together."""
+
+    name: str
+    """The parameter, or the first and the last of several that differ in their numbering alone."""
+    parameters: int
+    shape: list[int]
+    count: int
+    text: str
+    """How the count comes about, as in `2·16 = 32`."""
 
 
 class State(Document):
@@ -191,6 +220,8 @@ class State(Document):
     inputs: dict[str, Tensor]
     parameters: dict[str, Tensor]
     parameter_count: int
+    parameter_counts: list[ParameterCount]
+    """What the count is made up of; the counts add up to it."""
     outputs: dict[str, Tensor] | None
     loss: float | NonFinite | None
     gradients: dict[str, Tensor] | None
@@ -200,12 +231,17 @@ class State(Document):
     """The rate in force at this step, as the schedule has it."""
     optimizer: Optimizer
     last_update: LastUpdate | None
+    last_epoch: LastEpoch | None
+    """Null before the first epoch is finished."""
     warnings: list[Warning_]
     parent: Parent | None
     share: Share | None
     run: Run | None
     """How the run that led here went; null for other actions."""
     links: dict[str, str] | None
+    pinned: bool
+    expires_at: str | None
+    """When the session will be deleted if nothing changes it; null for never."""
 
 
 class Evaluation(State):
@@ -214,8 +250,8 @@ class Evaluation(State):
     next_update: LastUpdate | dict[str, Any]
 
 
-class HistoryItem(Document):
-    """One finished step."""
+class HistoryItem(EpochMetrics):
+    """One finished step; what is said of an epoch stands at its last step and is null elsewhere."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -270,6 +306,20 @@ class Data(Document):
     rows: list[Any]
 
 
+class MistakeName(Document):
+    """A mistake that gives the number: its code, a sentence that helps, and the part of the guide that says more."""
+
+    code: str
+    message: str
+    link: str
+
+
+class Mistake(MistakeName):
+    """The mistake that explains the most of the answers; `also` lists others that explain as much."""
+
+    also: list[MistakeName]
+
+
 class Verdict(Document):
     """One quantity of somebody's answer beside the expected one."""
 
@@ -279,6 +329,8 @@ class Verdict(Document):
     verdict: Literal["right", "wrong", "follow_through", "missing", "malformed"]
     given: Any
     expected: Tensor | None
+    mistake: Mistake | None
+    detail: str | None
 
 
 class Check(Document):
@@ -298,6 +350,48 @@ class Checks(Document):
     model_config = ConfigDict(extra="allow")
 
     items: list[Check]
+
+
+class Asked(Document):
+    """The present question of a practice: a quantity, named as in `check`; `hint` has the rule where it may be seen."""
+
+    quantity: str
+    symbol: str
+    shape: list[int]
+    tries_left: int
+    hint: list[dict[str, str | None]]
+
+
+class Said(Document):
+    """What is said of the last answer; the right numbers only if it was right or they were to be shown."""
+
+    quantity: str
+    verdict: Literal["right", "wrong", "shown", "unreadable"]
+    given: str | None
+    expected: Tensor | None
+    mistake: dict[str, Any] | None
+    detail: str | None
+    equations: list[Equation]
+
+
+class Practice(Document):
+    """A step to be worked out: what is given, what is asked, what was answered. `done` and `tries` are to be sent
+    back with the next `answer`."""
+
+    revision: int
+    step: int
+    epoch: int
+    batch: int
+    batches_per_epoch: int
+    given: dict[str, Any]
+    questions: int
+    left_out: int
+    done: str
+    tries: int
+    score: dict[str, int]
+    last: Said | None
+    question: Asked | None
+    answered: list[dict[str, Any]]
 
 
 class Catalog(Document):

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Protocol
 
 import pydantic_core
 
+from api.documents.counts import parameter_counts
+from api.documents.definition import told
 from api.documents.graph import chain_rule, edge_partials, graph_document
+from api.documents.history import last_epoch
 from api.documents.tensors import LONG, SHORT, tensor
 from api.documents.updates import last_update
 from api.training.session import Session
@@ -17,8 +21,15 @@ Document = dict[str, Any]
 GROWN = 100.0
 """Times the first epoch's mean loss beyond which a session is warned."""
 _ACTIONS = ("forward", "backward", "update", "run", "undo", "rewind", "fork", "edit", "delete")
-_PARTS = ("definition", "data", "history", "equations", "live", "check")
-_PICTURES = {"graph_svg": "graph.svg", "graph_dot": "graph.dot", "loss_svg": "loss.svg"}
+_PARTS = ("definition", "data", "history", "equations", "live", "replay", "check", "practice", "predict", "code")
+_ANALYSES = ("gradcheck", "paths", "stability", "landscape")
+_ADDRESSES = {
+    "per_example": "per-example",
+    "graph_svg": "graph.svg",
+    "graph_dot": "graph.dot",
+    "loss_svg": "loss.svg",
+    "course_svg": "course.svg",
+}
 
 
 class Stored(Protocol):
@@ -42,11 +53,18 @@ class Stored(Protocol):
     def run(self) -> Mapping[str, Any] | None: ...
     @property
     def running(self) -> bool: ...
+    @property
+    def pinned(self) -> bool: ...
 
 
 def to_json(document: Any) -> bytes:
     """The bytes of a document: float64 in its shortest form, what is not finite as a text."""
     return pydantic_core.to_json(document, inf_nan_mode="strings")
+
+
+def made(make: Callable[..., Document], *arguments: Any) -> bytes:
+    """The bytes of the document that ``make(*arguments)`` builds: what another process can be asked for."""
+    return to_json(make(*arguments))
 
 
 def state(
@@ -57,11 +75,13 @@ def state(
     arrays: str = "summary",
     layout: Callable[[Document], None] | None = None,
     notices: Iterable[Document] = (),
+    expires_at: str | None = None,
 ) -> Document:
-    """The state document. ``base`` is the session's own path; ``layout`` adds coordinates to the graph it is given;
-    ``notices`` are warnings about the service."""
-    session, full = stored.session, arrays == "full"
-    short, long = (math.inf, math.inf) if full else (SHORT, LONG)
+    """The state document. ``base`` is the session's own path; ``arrays`` says which are written out: ``summary`` short
+    ones, ``long`` up to 4,096 numbers everywhere, ``full`` all; ``layout`` adds coordinates to the graph it is given;
+    ``notices`` are warnings about the service, ``expires_at`` is when it will delete the session."""
+    session = stored.session
+    short, long = {"full": (math.inf, math.inf), "long": (LONG, LONG)}.get(arrays, (SHORT, LONG))
     definition, position = session.definition, session.position
     named = edge_partials(session, "named")
     partials = named if detail == "named" else edge_partials(session, detail)
@@ -75,10 +95,11 @@ def state(
         "batch": position.batch,
         "batches_per_epoch": session.batches_per_epoch,
         "batch_rows": list(session.batch_rows),
-        "definition": definition.document | {"data": definition.data.summary if definition.data else None},
+        "definition": told(definition),
         "inputs": {name: tensor(value, long) for name, value in session.inputs.items()},
         "parameters": {name: tensor(value, long) for name, value in session.parameters.items()},
         "parameter_count": definition.parameter_count,
+        "parameter_counts": parameter_counts(definition.graph),
         "outputs": _outputs(session, long),
         "loss": session.loss,
         "gradients": _tensors(session.gradients, long),
@@ -87,11 +108,14 @@ def state(
         "learning_rate": session.learning_rate,
         "optimizer": _optimizer(session, long),
         "last_update": last_update(session, short),
+        "last_epoch": last_epoch(session.snapshot),
         "warnings": [*warnings(session, base), *notices],
         "parent": None if stored.parent is None else {"read": stored.parent[0], "revision": stored.parent[1]},
         "share": None if stored.read_only or stored.read_id is None else {"read": stored.read_id},
         "run": None if stored.run is None else dict(stored.run),
         "links": None if stored.id is None else links(base, stored.revision or 0, stored.read_only),
+        "pinned": stored.pinned,
+        "expires_at": expires_at,
     }
     if layout is not None:
         layout(document["graph"])
@@ -118,11 +142,14 @@ def _outputs(session: Session, longest: float) -> Document | None:
 
 def links(base: str, revision: int, read_only: bool) -> dict[str, str]:
     """Where the session's other resources are, as absolute paths; a read-only id has no actions."""
-    there = {"self": base, "revision": f"{base}/revisions/{revision}"}
-    if not read_only:
-        there |= {action: f"{base}/{action}" for action in _ACTIONS}
-    there |= {part: f"{base}/{part}" for part in _PARTS}
-    return there | {name: f"{base}/{path}" for name, path in _PICTURES.items()}
+    return {"self": base, "revision": f"{base}/revisions/{revision}", **_lasting_links(base, read_only)}
+
+
+@lru_cache(maxsize=4096)
+def _lasting_links(base: str, read_only: bool) -> dict[str, str]:
+    there = {} if read_only else {action: f"{base}/{action}" for action in _ACTIONS}
+    there |= {part: f"{base}/{part}" for part in (*_PARTS, *_ANALYSES)}
+    return there | {name: f"{base}/{path}" for name, path in _ADDRESSES.items()}
 
 
 def warnings(session: Session, base: str) -> list[Document]:

@@ -13,11 +13,10 @@ import numpy as np
 
 from api.documents.tensors import SHORT, tensor
 from api.engine.descent import LETTERS
-from api.engine.explain import with_numbers
 from api.engine.latex import LATEX
 from api.engine.notation import TEXT
 from api.engine.rules import Line, Rule, Value
-from api.engine.terms import Apply, Name, Number, Term, apply, names, substitute
+from api.engine.terms import Apply, Name, Number, Term, apply, names, number, substitute
 from api.training.session import Session, Update
 
 Document = dict[str, Any]
@@ -25,14 +24,32 @@ _WRITTEN_OUT = 8
 """Parameters up to which the norm of all gradients is written out."""
 
 
-class Explained(NamedTuple):
-    """One line: ``left`` takes the value of ``right``, which is ``substituted`` in numbers, or None with tensors."""
+class Symbolic(NamedTuple):
+    """One line for one parameter: ``left`` takes the value of ``right``, which is also written as text and LaTeX."""
 
     symbol: str
     left: Term
     right: Term
+    text: str
+    latex: str
+
+
+class Explained(NamedTuple):
+    """One line with its value, and its right side ``substituted`` in numbers, None with tensors."""
+
+    line: Symbolic
     substituted: Term | None
     value: Value
+
+    @property
+    def left(self) -> Term:
+        """What takes the value."""
+        return self.line.left
+
+    @property
+    def right(self) -> Term:
+        """The formula of the value."""
+        return self.line.right
 
 
 def last_update(session: Session, longest: float = SHORT) -> Document | None:
@@ -65,39 +82,39 @@ def _told(update: Update, loss: str, longest: float) -> Document:
     }
 
 
-def _term(line: Explained, longest: float) -> Document:
+def _term(found: Explained, longest: float) -> Document:
     return {
-        "symbol": line.symbol,
-        "latex": LATEX.write(line.right),
-        "formula": TEXT.write(line.right),
-        "substituted": None if line.substituted is None else TEXT.write(line.substituted),
-        "value": tensor(line.value, longest),
+        "symbol": found.line.symbol,
+        "latex": found.line.latex,
+        "formula": found.line.text,
+        "substituted": None if found.substituted is None else TEXT.write(found.substituted),
+        "value": tensor(found.value, longest),
     }
 
 
-def explained(update: Update, name: str, loss: str) -> Iterator[Explained]:
-    """Each line of the rule for the parameter ``name``; ``loss`` is what the loss is called."""
+def explained(update: Update, name: str, loss: str, matrices: bool = False) -> Iterator[Explained]:
+    """Each line of the rule for the parameter ``name``; ``loss`` is what the loss is called. With ``matrices`` the
+    numbers of tensors are put in, too."""
     slots = {slot: values[name] for slot, values in update.slots.items()}
     known = {**update.fields, **slots, "w": update.before[name], "g": update.gradients[name]}
     numbers_only = not any(map(np.ndim, update.before.values()))
     symbolic = _symbolic(update.rule, name, loss, tuple(update.before) if numbers_only else ())
     for place, (line, value) in enumerate(zip(update.rule.lines, update.terms[name], strict=True)):
-        symbol, left, right = symbolic[place]
         if line.together:
             numbers = _everywhere(update, line, place)
             at = line.together == "gradient"
             substituted = None if numbers is None else _at(name, loss, numbers) if at else _norm(numbers)
         else:
-            substituted = _with_numbers(line.tree, known)
-        yield Explained(symbol, left, right, substituted, value)
+            substituted = _with_numbers(line.tree, known, matrices)
+        yield Explained(symbolic[place], substituted, value)
         known[line.symbol] = value
 
 
-def _with_numbers(tree: Term, known: Mapping[str, Value]) -> Term | None:
+def _with_numbers(tree: Term, known: Mapping[str, Value], matrices: bool) -> Term | None:
     values = {name: known[name] for name in names(tree)}
-    if any(np.ndim(value) for value in values.values()):
+    if not matrices and any(np.ndim(value) for value in values.values()):
         return None
-    return with_numbers(tree, {name: float(value) for name, value in values.items()})
+    return substitute(tree, {name: number(value) for name, value in values.items()})
 
 
 def _everywhere(update: Update, line: Line, place: int) -> list[Term] | None:
@@ -109,8 +126,8 @@ def _everywhere(update: Update, line: Line, place: int) -> list[Term] | None:
 
 
 @lru_cache(maxsize=4096)
-def _symbolic(rule: Rule, name: str, loss: str, every: tuple[str, ...]) -> list[tuple[str, Term, Term]]:
-    """Each line's symbol, left and right side for one parameter; ``every`` are all, where they are single numbers."""
+def _symbolic(rule: Rule, name: str, loss: str, every: tuple[str, ...]) -> list[Symbolic]:
+    """Each line of the rule for one parameter; ``every`` are all parameters, where they are single numbers."""
     letters: dict[str, Term] = {one: Name(one, letter=letter) for one, letter in LETTERS.items()}
     names_here: dict[str, Term] = {**letters, "w": Name(name), "g": _slope(loss, name)}
     found = []
@@ -125,7 +142,8 @@ def _symbolic(rule: Rule, name: str, loss: str, every: tuple[str, ...]) -> list[
         if line.symbol == "g":
             names_here["g"] = Name("g")
         symbol = name if line.symbol == "w" else line.symbol
-        found.append((symbol, names_here.get(line.symbol, Name(line.symbol)), right))
+        left = names_here.get(line.symbol, Name(line.symbol))
+        found.append(Symbolic(symbol, left, right, TEXT.write(right), LATEX.write(right)))
     return found
 
 

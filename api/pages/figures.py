@@ -121,6 +121,14 @@ def folded(tensor: Any) -> Any:
     return tensor[0] if same and not isinstance(tensor[0], list) else tensor
 
 
+def made_up(state: dict[str, Any], show: int = 16) -> str:
+    """How many numbers are trained and what the count is made up of: ``3 parameters: w1, w2: 2; b: 1``."""
+    counts = state["parameter_counts"]
+    parts = [f"{one['name']}: {one['text']}" for one in counts[:show]] + ["…"] * (len(counts) > show)
+    total = state["parameter_count"]
+    return f"{total} parameter{'s' if total != 1 else ''}{': ' if parts else ''}{'; '.join(parts)}"
+
+
 def fitted(tensor: Any, width: float, size: float, prefix: str = "", *, bold: bool = False) -> str:
     """The fullest text of a value that is no wider than ``width`` pixels in type of ``size`` pixels."""
     size *= 1.1 if bold else 1.0
@@ -137,3 +145,8 @@ def fitted(tensor: Any, width: float, size: float, prefix: str = "", *, bold: bo
 def text_width(text: str, size: float) -> float:
     """About how wide ``text`` is, in pixels, in a sans-serif of ``size`` pixels; never too little for digits."""
     return size * sum(_OTHERS.get(character, _DIGIT) for character in text)
+
+
+def coordinate(x: float) -> str:
+    """A coordinate of a picture, with at most one decimal."""
+    return f"{x:.1f}".removesuffix(".0")

@@ -17,7 +17,7 @@ LONGEST = 14
 WIDE = 17
 """A side of more characters than this wants the full width of the page's column."""
 WIDER = 20
-"""A term of more characters than this is cut before its factors too."""
+"""A fraction's numerator or a power's base of more characters than this is taken apart."""
 WIDEST = 24
 """Where a piece has more characters than this, it has to scroll in a narrow window."""
 
@@ -25,20 +25,26 @@ _MATH = re.compile(r"<math[^>]*><mrow>(.*)</mrow></math>", re.DOTALL)
 _RELATION = re.compile(r"<mo>(?:=|≈|←)</mo>")
 _LIST = re.compile(r"(<mo>[=≈]</mo>)<mo>\[</mo><mrow>(.*)</mrow><mo>\]</mo>", re.DOTALL)
 _COMMA = '<mo separator="true">,</mo>'
+_COMMAS = (_COMMA, "<mo>,</mo>")
 _SIGNS = ("<mo>+</mo>", "<mo>−</mo>")
-_TIMES = "<mo>·</mo>"
+_TIMES = ("<mo>·</mo>", "<mo>⊙</mo>", '<mo lspace="0" rspace="0">&#8290;</mo>')
+"""Between factors; the last stands between matrices."""
+_FRACTION = re.compile(r"<mfrac><mrow>((?:(?!<mfrac>).)*?)</mrow><mrow>((?:(?!<mfrac>).)*?)</mrow></mfrac>")
+_MATRIX = re.compile(r"<mtable>(.*?)</mtable>", re.DOTALL)
+_BESIDE = "<mo>&#8290;</mo>"  # the invisible times
 _DEEPEST = 6
+_LEADING = re.compile(r"(?:<mo(?: [^>]*)?>[^<]*</mo>)*")
 _TOKEN = re.compile(r"<mo(?: [^>]*)?>[^<]*</mo>|<mspace[^>]*/>|</?[a-z]+[^>]*>|[^<]+")
 _TAG = re.compile(r"<[^>]*>")
 
 
 def equation(symbolic: str, substituted: str | None = None, value: str | None = None) -> Markup:
     """An equation's left-hand side, then each right-hand side that says something new, in pieces."""
-    left, right = _split(_inner(symbolic))
+    left, right = _split(inner(symbolic))
     rights = [right]
     for part in (substituted, value):
         if part is not None:
-            _add(rights, _folded(_inner(part)))
+            _add(rights, _folded(inner(part)))
     cuts = [cut(side) for side in rights]
     sides = Markup("").join(_side([_math(piece) for piece in pieces]) for pieces in cuts)
     scrolls = max(length(piece) for pieces in cuts for piece in pieces) > WIDEST
@@ -56,8 +62,8 @@ def _math(inside: str) -> Markup:
     return Markup(f'<math displaystyle="true">{inside}</math>')
 
 
-def _inner(math: str) -> str:
-    """What the engine's own MathML holds; anything else is text."""
+def inner(math: str) -> str:
+    """What the engine's own MathML holds; anything else becomes text."""
     match = _MATH.fullmatch(math)
     return match[1] if match else f"<mtext>{escape(math)}</mtext>"
 
@@ -87,13 +93,16 @@ def _folded(side: str) -> str:
 
 
 def length(markup: str) -> int:
-    """About how many characters wide a piece of MathML is; of a fraction the wider half counts."""
-    flat = re.sub(
-        r"<mfrac><mrow>((?:(?!<mfrac>).)*?)</mrow><mrow>((?:(?!<mfrac>).)*?)</mrow></mfrac>",
-        lambda match: max(match[1], match[2], key=lambda half: len(unescape(_TAG.sub("", half)))),
-        markup,
-    )
-    return len(unescape(_TAG.sub("", flat)).replace("\u2062", "").replace("\u2061", ""))
+    """About how many characters wide a piece of MathML is; of a fraction the wider half counts, of a matrix the widest
+    line."""
+    flat = _MATRIX.sub(lambda match: max(match[1].split("</mtr>"), key=_characters), markup)
+    flat = _FRACTION.sub(lambda match: max(match[1], match[2], key=_characters), flat)
+    return _characters(flat)
+
+
+def _characters(markup: str) -> int:
+    gaps = markup.count("</mtd><mtd>")
+    return gaps + len(unescape(_TAG.sub("", markup)).replace("\u2062", "").replace("\u2061", ""))
 
 
 def cut(side: str) -> list[str]:
@@ -106,15 +115,49 @@ def _divided(side: str, depth: int) -> list[str]:
     """Terms; of one that is too long the factors, and of a factor what stands in its brackets."""
     pieces = []
     for term in _cut(side, _SIGNS):
-        for factor in _cut(term, (_TIMES,)) if length(term) > WIDER else [term]:
+        for factor in _cut(_level(term), (*_TIMES, _BESIDE)) if length(term) > LONGEST else [term]:
             deeper = length(factor) > LONGEST and depth < _DEEPEST
             pieces += _divided(_opened(factor), depth + 1) if deeper else [factor]
     return pieces
 
 
+def _level(term: str) -> str:
+    """A term that can be cut: of one that is a fraction with a long numerator, 1 over its denominator, times that; of
+    one that is a power with a long base, this base, its last bracket raised."""
+    leading = (_LEADING.match(term) or [""])[0]
+    tokens = _TOKEN.findall(term[len(leading) :])
+    if not tokens or tokens[0] not in ("<mfrac>", "<msup>"):
+        return term
+    first, second, tail = _children(tokens)
+    if length(first) <= WIDER:
+        return term
+    if tokens[0] == "<mfrac>":
+        if length(first) < length(second):
+            return term
+        above = f"<mo>·</mo><mrow><mo>(</mo>{first}<mo>)</mo></mrow>"
+        return f"{leading}<mfrac><mrow><mn>1</mn></mrow>{second}</mfrac>{above}{tail}"
+    opened = _opened(_opened(first))
+    if not opened.endswith("<mo>)</mo>"):
+        return term
+    return f"{leading}{opened.removesuffix('<mo>)</mo>')}<msup><mo>)</mo>{second}</msup>{tail}"
+
+
+def _children(tokens: list[str]) -> tuple[str, str, str]:
+    """The two children of the element that the tokens begin with, and what follows it."""
+    parts, depth = [""], 0
+    for place, token in enumerate(tokens[1:], 1):
+        if depth == 0 and token.startswith("</"):
+            return parts[0], parts[1], "".join(tokens[place + 1 :])
+        depth += _opens(token) - token.startswith("</")
+        parts[-1] += token
+        if depth == 0 and (token.startswith("</") or token.endswith("</mo>")):
+            parts.append("")
+    raise ValueError("an element without an end")
+
+
 def _infix(piece: str) -> str:
     """At the start of a ``<math>`` a sign would be set as a prefix, close to what follows."""
-    return piece.replace("<mo>", '<mo form="infix">', 1) if piece.startswith((*_SIGNS, _TIMES)) else piece
+    return piece.replace("<mo", '<mo form="infix"', 1) if piece.startswith((*_SIGNS, *_TIMES)) else piece
 
 
 def _opened(piece: str) -> str:
@@ -137,7 +180,7 @@ def _cut(side: str, signs: tuple[str, ...]) -> list[str]:
             pieces.append("")
         depth += _opens(token) - token.startswith("</")
         pieces[-1] += token
-        if depth == 0 and token == _COMMA:
+        if depth == 0 and token in _COMMAS:
             pieces.append("")
     return pieces if pieces[-1] else pieces[:-1]
 

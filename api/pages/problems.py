@@ -39,6 +39,31 @@ KINDS: dict[str, Kind] = {
         "The request asks for more than this service does at once.",
         "The limits are listed at /v1/limits.",
     ),
+    "request-timeout": Kind(
+        "The request took too long",
+        "A request began, and its rest did not come in time.",
+        "Send it again, over a better connection if there is one.",
+    ),
+    "headers-too-large": Kind(
+        "The headers are too large",
+        "The request has a longer address or more headers than are read.",
+        "Send fewer headers; data belongs into the body.",
+    ),
+    "too-many-requests": Kind(
+        "Too many requests",
+        "There is a limit to how often a minute this may be asked for.",
+        "Wait the seconds that the answer's Retry-After header names.",
+    ),
+    "server-key-needed": Kind(
+        "The server's key is needed",
+        "Whoever runs this service lets only those create sessions who know its key.",
+        "Ask for the key; programs send it as the header Authorization: Bearer KEY, forms as the field server_key.",
+    ),
+    "store-damaged": Kind(
+        "The database is damaged",
+        "What the database holds is not what was written to it, so it is not used.",
+        "Whoever runs the service should restore a backup, and look at the disk.",
+    ),
     "conflict": Kind(
         "Not possible in the present state",
         "The action does not fit what the session is doing now.",
@@ -53,6 +78,11 @@ KINDS: dict[str, Kind] = {
         "A run is under way",
         "The session is running, and accepts nothing else until the run ends.",
         "Wait a moment and try again.",
+    ),
+    "no-attempt-left": Kind(
+        "All attempts are used",
+        "The assignment allows so many attempts for each student, and these have been made.",
+        "The best of them counts. Ask the teacher if something went wrong.",
     ),
     "diverged": Kind(
         "The training has diverged",

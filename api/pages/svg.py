@@ -14,6 +14,7 @@ from typing import Any
 from markupsafe import Markup
 
 from api.pages import figures, notation, sizes
+from api.pages.figures import coordinate as _n
 from api.pages.layout import LARGEST, Box, Layout, Route, layout
 
 TRACED = 16
@@ -25,15 +26,16 @@ _RANKS = 10  # classes r0 to r9 delay the animation from the first row to the la
 ROLES = ("placeholder", "parameter", "model", "operation", "constant", "loss")
 
 
-def graph(state: dict[str, Any], standalone: bool = False, *, linked: bool = True) -> str:
+def graph(state: dict[str, Any], standalone: bool = False, *, linked: bool = True, mark: str = "") -> str:
     """The SVG of a state document's graph; ``standalone`` with its own style, for ``graph.svg``.
 
-    ``linked``, each parameter is a link that traces its paths; only one such picture may stand in a page.
+    ``linked``, each parameter is a link that traces its paths; only one such picture may stand in a page. Ids end in
+    ``mark``, or in the revision: a page can hold several pictures.
     """
+    mark = mark or str(state["revision"] or 0)
     plan = layout(state["graph"])
     if plan is None:
-        return _too_large(state, standalone)
-    mark = str(state["revision"] or 0)
+        return _too_large(state, standalone, mark)
     linked = linked and not standalone
     backward = state["phase"] == "backward"
     traces = path_classes(state["graph"])
@@ -41,7 +43,7 @@ def graph(state: dict[str, Any], standalone: bool = False, *, linked: bool = Tru
     body = _MARKER.format(mark) + Markup("").join(
         _edges(state, plan, traces, mark, backward) + _nodes(state, plan, traces, linked)
     )
-    return _frame(state, kind, plan.width, plan.height, body, standalone, linked)
+    return _frame(state, mark, kind, plan.width, plan.height, body, standalone, linked)
 
 
 _MARKER = Markup(
@@ -57,10 +59,16 @@ _LARGEST_SCALE = 1.5  # so much larger than its smallest size, at which type is 
 
 
 def _frame(
-    state: dict[str, Any], kind: str, width: float, height: float, body: Markup, standalone: bool, linked: bool = False
+    state: dict[str, Any],
+    mark: str,
+    kind: str,
+    width: float,
+    height: float,
+    body: Markup,
+    standalone: bool,
+    linked: bool = False,
 ) -> str:
-    """The ``svg`` element around ``body``. Its ids end in the revision, so that a page can hold several pictures."""
-    mark = state["revision"] or 0
+    """The ``svg`` element around ``body``."""
     style = Markup("<style>{}</style>").format(Markup(own_style("graph"))) if standalone else Markup("")
     opening = _OPENING.format(
         _XMLNS if standalone else "", kind, _n(width), _n(height),
@@ -102,15 +110,16 @@ def path_classes(graph: dict[str, Any]) -> dict[str, set[int]]:
     for edge in graph["edges"]:
         down.setdefault(edge["source"], []).append(edge["target"])
         up.setdefault(edge["target"], []).append(edge["source"])
-    useful = _reached(losses, up)
+    useful = reached(losses, up)
     traces: dict[str, set[int]] = {node["id"]: set() for node in graph["nodes"]}
     for number, parameter in enumerate(parameters):
-        for node_id in _reached([parameter], down) & useful:
+        for node_id in reached([parameter], down) & useful:
             traces[node_id].add(number)
     return traces
 
 
-def _reached(starts: Iterable[str], ways: dict[str, list[str]]) -> set[str]:
+def reached(starts: Iterable[str], ways: dict[str, list[str]]) -> set[str]:
+    """All that can be come to from some nodes, themselves included."""
     found = set(starts)
     waiting = list(found)
     while waiting:
@@ -236,15 +245,10 @@ def _lines(node: dict[str, Any], box: Box, before: Any) -> Markup:
     )
 
 
-def _too_large(state: dict[str, Any], standalone: bool) -> str:
+def _too_large(state: dict[str, Any], standalone: bool, mark: str) -> str:
     count = len(state["graph"]["nodes"])
     lines = (f"A graph of {count} nodes is too large to draw", f"(up to {LARGEST} are): see it as a table or as DOT.")
     body = Markup("").join(
         Markup('<text class="s" x="180" y="{}">{}</text>').format(30 + 20 * i, line) for i, line in enumerate(lines)
     )
-    return _frame(state, "graph", 360, 70, body, standalone)
-
-
-def _n(x: float) -> str:
-    """A coordinate with at most one decimal."""
-    return f"{x:.1f}".removesuffix(".0")
+    return _frame(state, mark, "graph", 360, 70, body, standalone)

@@ -20,7 +20,8 @@ def _head(state: dict[str, Any]) -> list[str]:
     where = (f"{state['phase'].upper()}   update {state['step']} · epoch {state['epoch']} · "
              f"batch {state['batch']} of {state['batches_per_epoch']}")  # fmt: skip
     revision = f" · revision {state['revision']}" if state["revision"] is not None else ""
-    return [*textwrap.wrap(_printable(title or ""), WIDTH), where + revision]
+    made_up = textwrap.wrap(figures.made_up(state), WIDTH, subsequent_indent="  ", max_lines=3, placeholder=" …")
+    return [*textwrap.wrap(_printable(title or ""), WIDTH), where + revision, *made_up]
 
 
 def _nodes(state: dict[str, Any]) -> list[str]:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from typing import Any
 
 from markupsafe import Markup, escape
 
-from api.pages import figures, mathml, notation, svg
+from api.pages import figures, notation, svg
 from api.pages.layout import layout
 
 PHASES = ("ready", "forward", "backward")
 _NEXT = {"ready": "forward", "forward": "backward", "backward": "update"}
 _LOG_ROWS = 24
 _DATA_ROWS = 24
-_MOST_EDITED = 12
-MOST_EQUATIONS = 100
-"""So many of one kind a page shows; of more, the first."""
+_MOST_EDITED = 24
+_EDITED_NUMBERS = 36
 _SHORT = 9
 
 
@@ -47,93 +47,9 @@ def bar(state: dict[str, Any], current: int) -> dict[str, Any]:
     }
 
 
-def equations_heading(state: dict[str, Any]) -> tuple[str, str]:
-    """The title over the equations and a remark beside it."""
-    rate = f"learning rate {figures.number(state['optimizer']['learning_rate'])}"
-    if state["phase"] == "forward":
-        return "Forward pass", ""
-    if state["phase"] == "backward":
-        return "Chain rule", "point at one to trace its path"
-    if state["last_update"] is None:
-        return "Model", rate
-    return ("Gradient descent" if state["optimizer"]["kind"] == "sgd" else "Update"), rate
-
-
-def equations(state: dict[str, Any], items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The equations of this phase, each with its title, its lines and the path it traces.
-
-    In the backward phase those are the loss by what it is computed from, then by each parameter; other partials are
-    apart.
-    """
-    traced = anchors(state["graph"])
-    shown: dict[str, dict[str, Any]] = {}
-    for item in _chosen(state, items)[:MOST_EQUATIONS]:
-        kind, _, key = item["about"].partition(".")
-        block = shown.setdefault(item["about"], {
-            "id": f"p-{key}",
-            "trace": traced.index(key) if key in traced else None,
-            "title": _equation_title(kind, key),
-            "lines": [],
-        })  # fmt: skip
-        block["lines"].append(_formula(item))
-    return list(shown.values())
-
-
-_SHOWN = {"model": ("values",), "forward": ("values",), "backward": ("loss", "gradients"), "update": ("updated",)}
-
-
-def _chosen(state: dict[str, Any], items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    kinds = _by_kind(state, items)
-    return [item for kind in _SHOWN[_stage(state)] for item in kinds.get(kind, ())]
-
-
-def _stage(state: dict[str, Any]) -> str:
-    if state["phase"] != "ready":
-        return str(state["phase"])
-    return "model" if state["last_update"] is None else "update"
-
-
 def anchors(graph: dict[str, Any]) -> list[str]:
     """The parameters whose paths can be traced, in the order of their classes k0, k1, …"""
     return [node["id"] for node in graph["nodes"] if node["role"] == "parameter"][: svg.TRACED]
-
-
-def partials(state: dict[str, Any], items: list[dict[str, Any]], kind: str) -> list[Markup]:
-    """The backward phase's other partials: those of ``kind`` ``inner`` towards parameters and results, ``data``."""
-    chosen = _by_kind(state, items).get(kind, []) if state["phase"] == "backward" else []
-    return [_formula(item) for item in chosen[:MOST_EQUATIONS]]
-
-
-def left_out(state: dict[str, Any], items: list[dict[str, Any]]) -> int:
-    """How many equations of this phase the page leaves out, because nobody would read so many."""
-    kinds = _by_kind(state, items)
-    groups = [_chosen(state, items)]
-    if state["phase"] == "backward":
-        groups += [kinds.get("inner", []), kinds.get("data", [])]
-    return sum(max(0, len(group) - MOST_EQUATIONS) for group in groups)
-
-
-def _by_kind(state: dict[str, Any], items: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """Equations by what they are about: partials are of the loss by a result, else ``inner`` or by ``data``."""
-    roles = {node["id"]: node["role"] for node in state["graph"]["nodes"]}
-    found: dict[str, list[dict[str, Any]]] = {}
-    for item in items:
-        kind, _, about = item["about"].partition(".")
-        if kind == "partials":
-            target, _, source = about.partition("/")
-            outward = roles.get(target) == "loss" and roles.get(source) != "parameter"
-            kind = "data" if roles.get(source) == "placeholder" else "loss" if outward else "inner"
-        found.setdefault(kind, []).append(item)
-    return found
-
-
-def _equation_title(kind: str, key: str) -> Markup | None:
-    words = {"gradients": "Loss with respect to {}", "partials": "Loss with respect to {}", "updated": "New {}"}
-    return Markup(words[kind]).format(notation.html(key.rpartition("/")[2])) if kind in words else None
-
-
-def _formula(item: dict[str, Any]) -> Markup:
-    return mathml.equation(item["symbolic"], item["substituted"], item["value"])
 
 
 def natural_width(graph: dict[str, Any]) -> int:
@@ -183,6 +99,7 @@ def data_table(state: dict[str, Any], data: dict[str, Any] | None) -> dict[str, 
     predictions = _predictions(state, len(batch))
     chosen = _around(batch, len(rows))
     columns = [figures.column([rows[r][i] for r in chosen]) for i in range(len(data["columns"]))]
+    split = data.get("split")
     outputs = {name: dict(zip(batch, figures.column(values), strict=True)) for name, values in predictions.items()}
     lines: list[dict[str, Any]] = []
     last = -1
@@ -190,6 +107,7 @@ def data_table(state: dict[str, Any], data: dict[str, Any] | None) -> dict[str, 
         if row > last + 1:
             lines.append({"folded": row - last - 1})
         cells = [column[place] for column in columns] + [known.get(row, figures.NOTHING) for known in outputs.values()]
+        cells += [split[row]] if split else []
         lines.append({"folded": 0, "number": row + 1, "current": row in batch, "cells": cells})
         last = row
     if last < len(rows) - 1:
@@ -198,9 +116,9 @@ def data_table(state: dict[str, Any], data: dict[str, Any] | None) -> dict[str, 
     named = zip(data["columns"], labels, strict=True)
     heads = [notation.html(name) if label == name else escape(label) for name, label in named]
     return {
-        "heads": heads + [notation.html(name) for name in outputs],
+        "heads": heads + [notation.html(name) for name in outputs] + (["Split"] if split else []),
         "lines": lines,
-        "span": len(heads) + len(outputs) + 1,
+        "span": len(heads) + len(outputs) + (2 if split else 1),
         "count": len(rows),
         "even": len(heads) < 6 and all(len(cell) < 7 for line in lines for cell in line.get("cells", ())),
     }
@@ -264,7 +182,11 @@ def _calmer(state: dict[str, Any]) -> dict[str, Any]:
     return {"rate": rate, "fields": {**fields, "learning_rate": rate}}
 
 
-def editable(state: dict[str, Any]) -> list[tuple[str, Any]]:
-    """The scalar parameters that the edit form offers, if they are few enough."""
-    scalars = [(name, value) for name, value in state["parameters"].items() if isinstance(value, int | float)]
-    return scalars if len(scalars) <= _MOST_EDITED else []
+def editable(state: dict[str, Any]) -> list[tuple[str, str]]:
+    """The parameters that the edit form offers, the first of many, as what a form says of them: a tensor is JSON."""
+    small = [
+        (name, json.dumps(value, separators=(",", ":")))
+        for name, value in state["parameters"].items()
+        if not isinstance(value, dict) and len(figures.flat(value)[0]) <= _EDITED_NUMBERS
+    ]
+    return small[:_MOST_EDITED]
