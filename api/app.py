@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,32 @@ from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Lifespan, Receive, Scope, Send
 
-from api.engine.errors import StepgradError
-from api.routes import actions, answers, catalog, live, runs, sessions, views
+from api.engine.errors import StepgradError, StoreUnavailable
+from api.routes import (
+    actions,
+    analyses,
+    answers,
+    assignments,
+    catalog,
+    code,
+    comparison,
+    live,
+    practice,
+    predictions,
+    recipes,
+    replay,
+    runs,
+    sessions,
+    submissions,
+    views,
+)
 from api.routes.edge import Edge
 from api.routes.endpoint import include
 from api.routes.errors import on_error
+from api.routes.figures import Figures
+from api.routes.logs import observe
 from api.routes.operations import describe
+from api.routes.rates import Rates
 from api.routes.service import Service
 from api.routes.workers import Workers
 from api.settings import Settings
@@ -30,10 +51,13 @@ DESCRIPTION = (
     "Training sessions whose every number can be seen, undone and replayed. Create one, then walk it through forward, "
     "backward and update, or let it run."
 )
+FIRST_SWEEP_SECONDS, SWEEP_SECONDS = 30.0, 600.0
 TAGS = [
     {"name": "sessions", "description": "Create, look, share, delete."},
     {"name": "actions", "description": "What changes a session; each raises its revision by one."},
+    {"name": "analyses", "description": "Looking deeper: gradients, paths, curvature, landscapes, comparisons."},
     {"name": "answers", "description": "Worked answers, checked."},
+    {"name": "assignments", "description": "Work for a class, handed in and marked."},
     {"name": "service", "description": "The same for everybody."},
 ]
 
@@ -45,6 +69,8 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     ends.
     """
     settings = settings or Settings()
+    figures = Figures(lambda: app.state.service.store.figures()) if settings.metrics else None
+    observers = [observe, figures.observe] if figures else [observe]
 
     app = FastAPI(
         title="stepgrad",
@@ -55,15 +81,27 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
         # The documentation pages of FastAPI need JavaScript from elsewhere; the document itself is at /openapi.json.
         docs_url=None,
         redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # asking for it costs 20 µs a request
         root_path_in_servers=False,  # links are paths, and the document is the same under any prefix
         redirect_slashes=False,
-        lifespan=lifespan_of(settings, store),
+        lifespan=lifespan_of(settings, store, figures),
         exception_handlers={StepgradError: on_error, HTTPException: on_error},
-        middleware=[Middleware(Edge, settings.allowed_hosts, settings.limit_concurrency, settings.root_path)],
+        middleware=[
+            Middleware(
+                Edge,
+                settings.allowed_hosts,
+                settings.limit_concurrency,
+                settings.root_path,
+                Rates(settings.session_rate, settings.creation_rate),
+                observers,
+            )
+        ],
     )
-    include(
-        app, actions.routes, runs.routes, sessions.routes, views.routes, live.routes, answers.routes, catalog.routes
+    rooms = (
+        *(actions, runs, sessions, recipes, views, predictions, analyses, code, live, replay),
+        *(answers, assignments, submissions, comparison, practice, catalog),
     )
+    include(app, *(room.routes for room in rooms))
     app.router.default = ClientFiles(client_folder())
     described: dict[str, Any] = {}
 
@@ -74,22 +112,39 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     return app
 
 
-def lifespan_of(settings: Settings, store: Store | None) -> Lifespan[FastAPI]:
+def lifespan_of(settings: Settings, store: Store | None, figures: Figures | None = None) -> Lifespan[FastAPI]:
     """What an application opens when it starts and closes when it ends."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        opened = store or Store.open(settings.database_url)
-        service = Service(settings, opened, Workers(settings.run_workers), settings.limits)
+        opened = store or open_store(settings)
+        service = Service(settings, opened, Workers(settings.run_workers), settings.limits, figures)
         app.state.service = service
+        sweeping = asyncio.create_task(sweep(service))
         try:
             yield
         finally:
+            sweeping.cancel()
             service.closing.set()
             service.workers.close()
             await service.store.close()
 
     return lifespan
+
+
+def open_store(settings: Settings) -> Store:
+    """The settings' database; raises StoreUnavailable."""
+    return Store.open(settings.database_url, retention_seconds=settings.retention_days * 86_400 or None)
+
+
+async def sweep(service: Service) -> None:
+    """Delete what is over, every so often; a database that cannot be used now can be later."""
+    seconds = FIRST_SWEEP_SECONDS
+    while True:
+        await asyncio.sleep(seconds)
+        with suppress(StoreUnavailable):
+            await service.store.sweep()
+        seconds = SWEEP_SECONDS
 
 
 class ClientFiles:

@@ -27,6 +27,16 @@ class Settings(BaseSettings):
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="host names to answer to, comma-separated; * for any; this machine's own always"
     )
+    trusted_proxies: str = Field(
+        "127.0.0.1", description="proxies whose X-Forwarded-For is believed: addresses and networks, comma-separated"
+    )
+    server_key: str = Field("", repr=False, description="key without which nobody may create sessions")
+    session_rate: int = Field(0, ge=0, description="requests a minute to one session; 0 for any number")
+    creation_rate: int = Field(0, ge=0, description="sessions a minute created from one address; 0 for any number")
+    retention_days: float = Field(
+        0, ge=0, description="days without a change after which a session that is not pinned is deleted; 0 for never"
+    )
+    metrics: bool = Field(False, description="serve figures for Prometheus at /metrics (needs stepgrad[metrics])")
     limit_concurrency: int = Field(1000, ge=1, description="requests under way at once; more are answered 503")
     run_workers: int = Field(2, ge=1, le=64, description="processes that do long runs")
     heartbeat_seconds: float = Field(15.0, gt=0, description="silence after which a live stream sends a sign of life")
@@ -45,6 +55,15 @@ class Settings(BaseSettings):
     run_seconds: float = Field(_DEFAULT.run_seconds, gt=0, description="time budget of one run")
     max_history_items: int = Field(_DEFAULT.history_items, ge=1, description="rows in one page of a history")
     max_answers: int = Field(_DEFAULT.answers, ge=1, description="students in one list of answers to check")
+    max_predictions: int = Field(_DEFAULT.predictions, ge=1, description="numbers predicted in one request")
+    max_analysis_operations: int = Field(
+        _DEFAULT.analysis_operations, ge=1_000, description="operations of one analysis; 8 million are about a second"
+    )
+    max_hessian_parameters: int = Field(
+        _DEFAULT.hessian_parameters, ge=1, description="parameters up to which curvature is worked out"
+    )
+    max_landscape_points: int = Field(_DEFAULT.landscape_points, ge=9, description="points of one loss landscape")
+    max_variants: int = Field(_DEFAULT.variants, ge=1, description="variants in one comparison")
 
     @field_validator("allowed_hosts", mode="before")
     @classmethod

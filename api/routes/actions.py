@@ -9,24 +9,36 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Awaitable, Callable
 from time import perf_counter
+from typing import TypeVar
 
 from starlette._utils import get_route_path
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.documents.bodies import EmptyBody, RewindBody
-from api.engine.errors import Diverged, InvalidInput, NothingToUndo, ReadOnly, RunInProgress, WrongPhase
+from api.engine.errors import (
+    Diverged,
+    InvalidInput,
+    KeyTaken,
+    NothingToUndo,
+    ReadOnly,
+    RunInProgress,
+    StaleRevision,
+    WrongPhase,
+)
 from api.routes.answering import ACTION_KINDS, answer_action
 from api.routes.bodies import Ask, read
 from api.routes.endpoint import router
 from api.routes.negotiation import Kind, check_revision, expected_revisions, negotiate
 from api.routes.operations import acting
-from api.routes.service import Service, service_of, work_of
+from api.routes.service import Service, service_of, work_of, work_of_epochs_end
 from api.store import Key, Stored
 from api.training.session import Phase, Session
 
 routes = router()
 
+T = TypeVar("T")
+PATIENCE = 20  # times that other servers may be faster
 INLINE_WORK = 100_000  # operations in one step, beyond which another process does it, so that nobody else waits
 
 # What an action is done with: the service, the session as it stands, what was asked, the key to keep the answer under.
@@ -70,7 +82,8 @@ def _step(action: str, change: Callable[[Session], Session]) -> Write:
         ask.typed(EmptyBody)
         started = perf_counter()
         session = stored.session
-        session = await service.workers.call(change, session) if work_of(session) > INLINE_WORK else change(session)
+        much = work_of(session) + (work_of_epochs_end(session) if action == "update" else 0) > INLINE_WORK
+        session = await service.workers.call(change, session) if much else change(session)
         seconds = perf_counter() - started
         return await service.store.append(stored, action, session, seconds=seconds, key=key)
 
@@ -91,15 +104,39 @@ async def act(request: Request, action: str, write: Write) -> Response:
     service = service_of(request)
     kind = negotiate(request, ACTION_KINDS)
     ask = await asked(request, service)
-    async with service.store.writing(request.path_params["id"]) as stored:
-        key = key_of(request, ask, kind)
-        known = await service.store.replay(key) if key else None
+    key = key_of(request, ask, kind)
+    async with service.store.writing(request.path_params["id"]) as held:
+        stored, before = await settled(request, held, action, ask, key, lambda now: write(service, now, ask, key))
+    if stored is None:
+        return await answer_action(request, before, kind, minimal=ask.minimal, replayed=True)
+    return await answer_action(request, stored, kind, minimal=ask.minimal)
+
+
+async def settled(
+    request: Request,
+    stored: Stored,
+    action: str,
+    ask: Ask,
+    key: Key | None,
+    write: Callable[[Stored], Awaitable[T]],
+) -> tuple[T | None, Stored]:
+    """What ``write`` makes of the session as it is now; or None, and the session as it was answered to this key before.
+
+    Another server may write while we do. Then the session is looked at anew, as if the request had come a moment later.
+    """
+    store = service_of(request).store
+    for patience in range(PATIENCE, 0, -1):
+        known = await store.replay(key) if key else None
         if known:
-            stored = await service.store.at_revision(stored, known.revision)
-        else:
-            permit(stored, action, request, ask)
-            stored = await write(service, stored, ask, key)
-    return await answer_action(request, stored, kind, minimal=ask.minimal, replayed=known is not None)
+            return None, await store.at_revision(stored, known.revision)
+        permit(stored, action, request, ask)
+        try:
+            return await write(stored), stored
+        except (StaleRevision, KeyTaken):
+            if patience == 1:
+                raise
+        stored = await store.load(stored.id)
+    raise AssertionError("the last try returns or raises")
 
 
 async def asked(request: Request, service: Service) -> Ask:

@@ -42,6 +42,8 @@ class View(Query):
     """Long arrays as summaries, or all in full."""
     layout: bool = False
     """Whether nodes and edges carry coordinates, as in our own picture."""
+    charts: Literal["loss", "all"] = "loss"
+    """Of a page: the losses alone, or parameters, gradients and learning rate too."""
 
     @property
     def variant(self) -> tuple[str, ...]:
@@ -50,7 +52,15 @@ class View(Query):
             "ops" if self.detail == "ops" else "",
             "full" if self.arrays == "full" else "",
             "layout" if self.layout else "",
+            "charts" if self.charts == "all" else "",
         )
+
+
+class Arrays(Query):
+    """How long arrays are shown."""
+
+    arrays: Literal["summary", "full"] = "summary"
+    """As summaries, or all in full."""
 
 
 PLAIN = View()
@@ -77,15 +87,18 @@ def base_of(request: Request, id: str) -> str:
     return f"{root_of(request)}/v1/sessions/{id}"
 
 
-def state_document(request: Request, stored: Stored, view: View = PLAIN) -> dict[str, Any]:
-    """A session's state as the plain dict that every representation is made from."""
+def state_document(request: Request, stored: Stored, view: View = PLAIN, arrays: str = "") -> dict[str, Any]:
+    """A session's state as the plain dict that every representation is made from; a page has its own ``arrays``."""
+    store = service_of(request).store
+    until = store.expires_at(stored)
     return state(
         stored,
         base=base_of(request, stored.id),
         detail=view.detail,
-        arrays=view.arrays,
+        arrays=arrays or view.arrays,
         layout=place if view.layout else None,
-        notices=service_of(request).store.warnings,
+        notices=store.warnings,
+        expires_at=until.isoformat().replace("+00:00", "Z") if until else None,
     )
 
 
@@ -104,8 +117,8 @@ async def rendered(request: Request, stored: Stored, kind: Kind, view: View = PL
     """A session's state as text or bytes of a kind."""
     if kind is Kind.HTML:
         # A page shows rounded numbers and has its own layout, so only the detail makes a difference to it.
-        document = state_document(request, stored, View(detail=view.detail))
-        return await session_html(service_of(request), stored, document, root_of(request))
+        document = state_document(request, stored, View(detail=view.detail), arrays="long")
+        return await session_html(service_of(request), stored, document, root_of(request), charts=view.charts == "all")
     document = state_document(request, stored, view)
     if kind is Kind.JSON:
         return to_json(document)

@@ -12,13 +12,14 @@ from api.documents import schemas
 from api.documents.bodies import CheckAnyBody, CheckBody, CreateBody
 from api.documents.state import state, to_json
 from api.engine.errors import Diverged, FieldError, InvalidInput, LimitExceeded
-from api.grading.compare import Reference, check
+from api.grading import reference as grading
+from api.routes.admission import admitted
 from api.routes.bodies import read
 from api.routes.endpoint import router
 from api.routes.negotiation import MEDIA_TYPES, Kind, negotiate
-from api.routes.operations import BODY, json_of, operation, ref
+from api.routes.operations import BODY, CREATING, json_of, operation, ref
 from api.routes.runs import begun
-from api.routes.service import Service, service_of
+from api.routes.service import Service, root_of, service_of, work_of
 from api.routes.sessions import ARTICLE, at_revision
 from api.training.definition import define
 from api.training.session import Phase, Session
@@ -26,6 +27,8 @@ from api.training.session import Phase, Session
 routes = router()
 
 ANSWERS = {"values": {"yhat": [-0.116], "L": 4.477456}, "gradients": {"w1": -8.464}, "decimals": 3}
+INLINE_WORK = 3_000
+"""Roughly the operations of a step times the places where a mistake can be made, beyond which another process looks."""
 CHECKED = json_of({"anyOf": [ref(schemas.Check), {"type": "array", "items": ref(schemas.Check)}]})
 
 
@@ -42,6 +45,7 @@ class Unstored:
     parent: None = None
     run: None = None
     running: bool = False
+    pinned: bool = False
 
 
 @routes.post(
@@ -53,14 +57,14 @@ class Unstored:
         {200: json_of(schemas.Evaluation)},
         body=CreateBody,
         example=ARTICLE,
-        problems=BODY,
+        problems=CREATING,
     ),
 )
 async def evaluate(request: Request) -> Response:
     """The state of the first batch after backward, and `next_update`, what the update would do."""
     negotiate(request, (Kind.JSON,))
     service = service_of(request)
-    ask = await read(request, service.limits)
+    ask = await admitted(request)
     session = traced(await created(ask.typed(CreateBody), service))
     document = state(Unstored(session), base="", detail="named", arrays="summary")
     document |= {"next_update": next_update(session)}
@@ -76,20 +80,20 @@ async def evaluate(request: Request) -> Response:
         {200: CHECKED},
         body=CheckAnyBody,
         example={"session": ARTICLE, "answers": ANSWERS},
-        problems=BODY,
+        problems=CREATING,
     ),
 )
 async def check_any(request: Request) -> Response:
     """`session` is a body of create; without it, the article's own."""
     service = service_of(request)
-    ask = await read(request, service.limits)
+    ask = await admitted(request)
     fields = ask.typed(CheckAnyBody)
     try:
         session = await created(fields.get("session", {}), service)
     except InvalidInput as error:
         error.errors = tuple(FieldError("/session" + fault.pointer, fault.detail) for fault in error.errors)
         raise
-    return checked(session, fields["answers"], service)
+    return await checked(request, session, fields["answers"])
 
 
 @routes.post(
@@ -109,7 +113,7 @@ async def check_session(request: Request) -> Response:
     service = service_of(request)
     stored = await service.store.load(request.path_params["id"])
     ask = await read(request, service.limits)
-    return checked(stored.session, ask.typed(CheckBody)["answers"], service)
+    return await checked(request, stored.session, ask.typed(CheckBody)["answers"])
 
 
 @routes.post(
@@ -129,7 +133,7 @@ async def check_revision(request: Request) -> Response:
     service = service_of(request)
     stored = await at_revision(request)
     ask = await read(request, service.limits)
-    return checked(stored.session, ask.typed(CheckBody)["answers"], service)
+    return await checked(request, stored.session, ask.typed(CheckBody)["answers"])
 
 
 async def created(fields: dict[str, Any], service: Service) -> Session:
@@ -138,13 +142,34 @@ async def created(fields: dict[str, Any], service: Service) -> Session:
     return session
 
 
-def checked(session: Session, answers: Any, service: Service) -> Response:
-    """The verdicts on answers to the step a session is in."""
-    if isinstance(answers, list) and len(answers) > service.limits.answers:
+async def checked(request: Request, session: Session, answers: Any) -> Response:
+    """The answer that has the verdicts on answers to the step a session is in."""
+    document = await verdicts(request, session, answers)
+    return Response(to_json(document), headers={"Cache-Control": "no-store"}, media_type=MEDIA_TYPES[Kind.JSON])
+
+
+async def verdicts(request: Request, session: Session, answers: Any) -> Any:
+    """The verdicts on answers to the step a session is in; large ones are worked out in another process."""
+    service = service_of(request)
+    many = len(answers) if isinstance(answers, list) else 1
+    if many > service.limits.answers:
         most = service.limits.answers
         raise LimitExceeded(f"at most {most} students' answers are checked at once", most, "/answers")
-    document = check(reference(session), answers)
-    return Response(to_json(document), headers={"Cache-Control": "no-store"}, media_type=MEDIA_TYPES[Kind.JSON])
+    if work_of(session) * len(session.definition.graph.nodes) + 100 * many > INLINE_WORK:
+        document = await service.workers.call(grading.checked, session, answers)
+    else:
+        document = grading.checked(session, answers)
+    linked(document, root_of(request))
+    return document
+
+
+def linked(document: Any, root: str) -> None:
+    """Put the root path before the links of every mistake in the verdicts."""
+    for one in document if isinstance(document, list) else [document]:
+        for quantity in one["quantities"]:
+            mistake = quantity["mistake"]
+            for each in [mistake, *mistake["also"]] if mistake else []:
+                each["link"] = root + each["link"]
 
 
 def traced(session: Session) -> Session:
@@ -163,16 +188,3 @@ def next_update(session: Session) -> dict[str, Any] | None:
     document: dict[str, Any] = state(Unstored(after), base="", detail="named", arrays="full")
     change: dict[str, Any] | None = document["last_update"]
     return change
-
-
-def reference(session: Session) -> Reference:
-    """The right numbers of the step that a session is in."""
-    there = traced(session)
-    document = state(Unstored(there), base="", detail="named", arrays="full")
-    graph, updated = document["graph"], next_update(there)
-    return Reference(
-        values={node["id"]: node["value"] for node in graph["nodes"]},
-        partials={f"{edge['target']}/{edge['source']}": edge["partial"]["value"] for edge in graph["edges"]},
-        gradients=document["gradients"],
-        updated={name: change["after"] for name, change in updated["parameters"].items()} if updated else {},
-    )

@@ -8,6 +8,7 @@ strictly. ``Control`` is what steers the request rather than says something: rev
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import AsyncGenerator
@@ -15,12 +16,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
+from starlette.types import Message
 
 from api.documents.bodies import LARGEST_WHOLE, given
-from api.engine.errors import BodyTooLarge, FieldError, InvalidInput, LimitExceeded, UnsupportedMediaType
+from api.engine.errors import BodyTooLarge, BodyTooSlow, FieldError, InvalidInput, LimitExceeded, UnsupportedMediaType
 from api.engine.wording import pointer_part, shown
 from api.routes.faults import faults
 from api.routes.forms import coerced, nested
@@ -28,7 +31,8 @@ from api.routes.strict_json import parse
 from api.training.limits import Limits
 
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
-CONTROL_FIELDS = ("revision", "idempotency_key", "return")
+CONTROL_FIELDS = ("revision", "idempotency_key", "server_key", "return")
+SILENCE_SECONDS = 20.0  # in the midst of a body
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ class Ask:
     fields: dict[str, Any] = field(default_factory=dict)
     revision: int | None = None
     key: str | None = None
+    server_key: str | None = None
     minimal: bool = False
     is_form: bool = False
     limits: Limits = field(default_factory=Limits)
@@ -76,7 +81,7 @@ async def read(request: Request, limits: Limits) -> Ask:
     key = check_key(request.headers.get("idempotency-key"))
     minimal = prefers_minimal(request)
     body = await read_bytes(request, limits.body_bytes)
-    if not body.strip():
+    if not body:
         return Ask(key=key, minimal=minimal, limits=limits)
     media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
@@ -106,10 +111,13 @@ def with_control(fields: dict[str, Any], key: str | None, minimal: bool, is_form
     field_key = control.get("idempotency_key")
     if field_key is not None and not isinstance(field_key, str):
         raise InvalidInput("idempotency_key must be a text", "/idempotency_key")
+    server_key = control.get("server_key")
+    if server_key is not None and not isinstance(server_key, str):
+        raise InvalidInput("server_key must be a text", "/server_key")
     if control.get("return") not in (None, "minimal", "representation"):
         raise InvalidInput("return must be minimal or representation", "/return")
     wants_minimal = control["return"] == "minimal" if "return" in control else minimal
-    return Ask(fields, revision, check_key(key or field_key), wants_minimal, is_form, limits)
+    return Ask(fields, revision, check_key(key or field_key), server_key, wants_minimal, is_form, limits)
 
 
 def check_key(key: str | None) -> str | None:
@@ -133,7 +141,7 @@ async def read_bytes(request: Request, limit: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
     while True:
-        message = await request.receive()
+        message = await _received(request)
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         chunk = message.get("body", b"")
@@ -143,6 +151,14 @@ async def read_bytes(request: Request, limit: int) -> bytes:
         chunks.append(chunk)
         if not message.get("more_body", False):
             return b"".join(chunks)
+
+
+async def _received(request: Request) -> Message:
+    try:
+        async with asyncio.timeout(SILENCE_SECONDS):
+            return await request.receive()
+    except TimeoutError:
+        raise BodyTooSlow("the body did not arrive in time") from None
 
 
 def too_large(limit: int) -> BodyTooLarge:
@@ -167,12 +183,20 @@ async def form_items(request: Request, body: bytes, media_type: str, limits: Lim
     else:
         parser = MultiPartParser(request.headers, stream(), max_files=limits.form_fields, **sizes)
     try:
+        if media_type == FORMS[1] and not is_whole(request.headers["content-type"], body):
+            raise MultiPartException("its last boundary is missing, so part of it may be, too")
         form = await parser.parse()
     except MultiPartException as error:
         if error.message.startswith("Too many"):
             raise LimitExceeded(f"a form has at most {limits.form_fields} fields", limits.form_fields) from None
         raise InvalidInput(f"the form cannot be read: {error.message}") from None
     return await texts(form)
+
+
+def is_whole(content_type: str, body: bytes) -> bool:
+    """Whether a multipart body comes to its end; the parser takes half of one for the whole."""
+    _, options = parse_options_header(content_type)
+    return b"--" + options.get(b"boundary", b"") + b"--" in body
 
 
 async def texts(form: FormData) -> list[tuple[str, str]]:

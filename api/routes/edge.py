@@ -9,9 +9,10 @@ their headers.)
 from __future__ import annotations
 
 import ipaddress
-import logging
+import secrets
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from time import perf_counter
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -21,8 +22,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.engine.wording import shown
 from api.routes import errors
-
-log = logging.getLogger("stepgrad")
+from api.routes.logs import Observer
+from api.routes.rates import Rates
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -49,13 +50,26 @@ PICTURE_POLICY = b"default-src 'none'; style-src 'unsafe-inline'"
 
 
 class Edge:
-    """The layer; ``allowed_hosts`` and ``root_path`` as in the settings, ``limit`` bounds the requests at once."""
+    """The layer; ``allowed_hosts`` and ``root_path`` as in the settings, ``limit`` bounds the requests at once.
 
-    def __init__(self, app: ASGIApp, allowed_hosts: Iterable[str] = (), limit: int = 1000, root_path: str = "") -> None:
+    ``observers`` hear of each request when it has been answered.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        allowed_hosts: Iterable[str] = (),
+        limit: int = 1000,
+        root_path: str = "",
+        rates: Rates | None = None,
+        observers: Sequence[Observer] = (),
+    ) -> None:
         self.app = app
         self.root_path = root_path
         self.is_own_host = host_check(allowed_hosts)
         self.limit = limit
+        self.rates = rates or Rates()
+        self.observers = observers
         self.under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,34 +86,39 @@ class Edge:
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.root_path:
             scope["root_path"] = self.root_path
+        headers = Headers(scope=scope)
+        request_id = scope["request_id"] = id_of(headers)
         headed = scope["method"] == "HEAD"
         if headed:
             # A copy: the server keeps the original and so knows that no body follows.
             scope = dict(scope, method="GET", headed=True)
-        started = False
+        status, began = 0, perf_counter()
 
         async def finish(message: Message) -> None:
-            nonlocal started
+            nonlocal status
             if message["type"] == "http.response.start":
-                started = True
+                status = message["status"]
                 message["headers"] = with_headers(message.get("headers", ()))
+                message["headers"].append((b"x-request-id", request_id.encode()))
             elif headed and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             await send(message)
 
         try:
-            refusal = await self._refuse(scope, receive)
+            refusal = await self._refuse(scope, receive, headers)
             await (refusal or self.app)(scope, receive, finish)
         except ClientDisconnect:
-            pass  # nobody is there to read an answer
+            status = status or GONE  # nobody is there to read an answer
         except Exception as error:
-            if started:
+            if status:
                 raise
             response = await errors.on_error(Request(scope, receive), error)
             await response(scope, receive, finish)
+        finally:
+            for observe in self.observers:
+                observe(scope, status, perf_counter() - began)
 
-    async def _refuse(self, scope: Scope, receive: Receive) -> Response | None:
-        headers = Headers(scope=scope)
+    async def _refuse(self, scope: Scope, receive: Receive, headers: Headers) -> Response | None:
         host = headers.get("host", "")
         if not self.is_own_host(host, scope):
             detail = (
@@ -112,7 +131,24 @@ class Edge:
             return Response(status_code=204, headers=PREFLIGHT)
         if self.under_way > self.limit:
             return await errors.on_error(Request(scope, receive), HTTPException(503, headers={"Retry-After": "1"}))
+        excess = self.rates.excess(scope, scope["path"].removeprefix(self.root_path))
+        if excess is not None:
+            request = Request(scope, receive)
+            problem = errors.document(errors.TOO_MANY, excess.detail, request, limit=excess.limit)
+            return errors.render(request, problem, {"Retry-After": str(excess.seconds)})
         return None
+
+
+GONE = 499
+"""What is noted, as by nginx, of a request whose sender left before it was answered."""
+
+
+def id_of(headers: Headers) -> str:
+    """The request's id in the log: the proxy's, if it has a sensible one, so that both logs can be read together."""
+    given = headers.get("x-request-id", "")
+    if 8 <= len(given) <= 64 and given.isascii() and given.replace("-", "").isalnum():
+        return given
+    return secrets.token_hex(8)
 
 
 def with_headers(given: Iterable[tuple[bytes, bytes]]) -> RawHeaders:
@@ -152,11 +188,13 @@ def host_check(allowed_hosts: Iterable[str]) -> Callable[[str, Scope], bool]:
 
 
 def bare_host(header: str) -> str:
-    """The name or address in a Host header, in lower case, without port, brackets or final dot."""
+    """The name or address in a Host header, in lower case, without port, brackets or final dot; "" if it is none."""
     host = header.strip().lower()
     if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0].rstrip(".")
+        name, closed, port = host[1:].partition("]")
+        return name if closed and port.strip("0123456789") in ("", ":") else ""
+    name, _, port = host.partition(":")
+    return "" if port.strip("0123456789") else name.rstrip(".")
 
 
 def is_loopback(host: str) -> bool:

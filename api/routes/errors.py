@@ -38,15 +38,20 @@ PROBLEMS: dict[type[errors.StepgradError], ProblemType] = {
     errors.BodyTooLarge: ProblemType(413, "limit-exceeded", "The body is too large"),
     errors.NotJSON: ProblemType(400, "not-json", "The body is not JSON"),
     errors.UnsupportedMediaType: ProblemType(415, "unsupported-media-type", "This kind of body is not read"),
+    errors.BodyTooSlow: ProblemType(408, "request-timeout", "The request took too long"),
+    errors.KeyNeeded: ProblemType(401, "server-key-needed", "The server's key is needed"),
     errors.StateConflict: ProblemType(409, "conflict", "Not possible in the present state"),
     errors.WrongPhase: ProblemType(409, "wrong-phase", "Not in this phase"),
     errors.Diverged: ProblemType(409, "diverged", "The training has diverged"),
     errors.NothingToUndo: ProblemType(409, "nothing-to-undo", "There is nothing to undo"),
+    errors.KeyTaken: ProblemType(409, "conflict", "Not possible in the present state"),
     errors.RunInProgress: ProblemType(409, "run-in-progress", "A run is under way"),
+    errors.NoAttemptLeft: ProblemType(409, "no-attempt-left", "All attempts are used"),
     errors.StaleRevision: ProblemType(412, "stale-revision", "The session has moved on"),
     errors.NotFound: ProblemType(404, "not-found", "There is no such thing"),
     errors.ReadOnly: ProblemType(403, "read-only", "This link only allows to look"),
     errors.StoreUnavailable: ProblemType(503, "store-unavailable", "The database cannot be used now"),
+    errors.StoreDamaged: ProblemType(503, "store-damaged", "The database is damaged"),
     errors.StoreFull: ProblemType(507, "store-full", "The database has no room left"),
     errors.StepgradError: ProblemType(500, "internal-error", "Something went wrong here"),
 }
@@ -55,15 +60,19 @@ HTTP_PROBLEMS: dict[int, tuple[ProblemType, str]] = {
     400: (ProblemType(400, "bad-request", "The request cannot be read"), "the request is malformed"),
     404: (PROBLEMS[errors.NotFound], "nothing is at this address"),
     405: (ProblemType(405, "method-not-allowed", "Not with this method"), "this address does not accept the method"),
+    408: (PROBLEMS[errors.BodyTooSlow], "the request did not arrive in time"),
     413: (PROBLEMS[errors.BodyTooLarge], "the body is longer than is read"),
+    431: (ProblemType(431, "headers-too-large", "The headers are too large"), "more headers than are read"),
     500: (PROBLEMS[errors.StepgradError], "the fault is the service's and has been logged; nothing was changed"),
     503: (ProblemType(503, "overloaded", "Too many requests at once"), "the service is busy; try again in a moment"),
 }
 
 UNKNOWN_HOST = ProblemType(400, "unknown-host", "This name is not served")
+TOO_MANY = ProblemType(429, "too-many-requests", "Too many requests")
 
 CODES: dict[str, ProblemType] = {
-    kind.code: kind for kind in (*PROBLEMS.values(), *(kind for kind, _ in HTTP_PROBLEMS.values()), UNKNOWN_HOST)
+    kind.code: kind
+    for kind in (*PROBLEMS.values(), *(kind for kind, _ in HTTP_PROBLEMS.values()), UNKNOWN_HOST, TOO_MANY)
 }
 
 
@@ -96,25 +105,41 @@ def members(error: errors.StepgradError) -> dict[str, Any]:
     }
 
 
-def render(request: Request, problem: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
-    """A problem document as JSON, or as a page where the request prefers one."""
+def render(
+    request: Request,
+    problem: dict[str, Any],
+    headers: dict[str, str] | None = None,
+    again: list[tuple[str, str]] | None = None,
+) -> Response:
+    """A problem document as JSON, or as a page where the request prefers one; ``again``: see ``problem_page``."""
     _, suffix = split_suffix(request.scope["path"].rpartition("/")[2])
     kind = suffix or preferred(request.headers.get("accept", "*/*"), (Kind.JSON, Kind.HTML))
     common = {"Vary": "Accept", "Cache-Control": "no-store", **(headers or {})}
     if kind is Kind.HTML:
-        page = problem_page(problem, request.scope.get("root_path", ""))
+        page = problem_page(problem, request.scope.get("root_path", ""), again)
         return Response(page, problem["status"], common, "text/html; charset=utf-8")
     return Response(to_json(problem), problem["status"], common, "application/problem+json")
+
+
+def headers_of(error: errors.StepgradError) -> dict[str, str]:
+    """The headers that tell a program what to do about an error."""
+    if isinstance(error, errors.KeyNeeded):
+        return {"WWW-Authenticate": 'Bearer realm="stepgrad"'}
+    passes = isinstance(error, errors.StoreUnavailable | errors.RunInProgress) and not isinstance(
+        error, errors.StoreDamaged
+    )
+    return {"Retry-After": "1"} if passes else {}
 
 
 async def on_error(request: Request, error: Exception) -> Response:
     """Answer any exception that a handler or the router raised."""
     if isinstance(error, errors.StepgradError):
-        retry = {"Retry-After": "1"} if isinstance(error, errors.StoreUnavailable | errors.RunInProgress) else None
-        return render(request, document(problem_type(error), error.detail, request, **members(error)), retry)
+        problem = document(problem_type(error), error.detail, request, **members(error))
+        return render(request, problem, headers_of(error), getattr(error, "again", None))
     status = error.status_code if isinstance(error, HTTPException) else 500
     kind, detail = HTTP_PROBLEMS.get(status, HTTP_PROBLEMS[400 if status < 500 else 500])
     if not isinstance(error, HTTPException):
-        log.error("unhandled error in %s of a request", request.method, exc_info=error)
+        about = {"request_id": request.scope.get("request_id"), "method": request.method}
+        log.error("unhandled error", exc_info=error, extra=about)
     headers = getattr(error, "headers", None)
     return render(request, document(kind, detail, request), dict(headers) if headers else None)

@@ -26,7 +26,9 @@ def nested(items: Iterable[tuple[str, str]]) -> dict[str, Any]:
     root: dict[str | int, Any] = {}
     for name, text in items:
         if text != "":
-            _put(root, tuple(int(part) if _is_index(part) else part for part in name.split(".")), text)
+            # forms end lines with CR LF, whatever the page's own source has
+            path = tuple(int(part) if _is_index(part) else part for part in name.split("."))
+            _put(root, path, text.replace("\r\n", "\n"))
     return {str(name): _lists(value, (str(name),)) for name, value in root.items()}
 
 

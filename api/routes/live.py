@@ -15,7 +15,7 @@ from api.routes.answering import Query, query_of, state_document
 from api.routes.endpoint import router
 from api.routes.negotiation import Kind, negotiate
 from api.routes.operations import MEDIA, TEXT, operation
-from api.routes.page import CHART_POINTS
+from api.routes.page import parts
 from api.routes.service import Service, root_of, service_of
 from api.routes.streams import SIGN_OF_LIFE, Stream, event
 from api.store import Stored
@@ -89,8 +89,8 @@ async def frames(
         if there is None:
             yield b"<!-- still here -->\n"
             continue
-        losses = await service.store.losses(there, CHART_POINTS)
-        yield live_frame(state_document(request, there), losses, root).encode()
+        page = await parts(service.store, there, state_document(request, there), root, there.revision)
+        yield live_frame(page, mark=str(there.revision)).encode()
         shown += 1
         if shown == FRAMES:
             break

@@ -27,6 +27,7 @@ class Kind(StrEnum):
     SVG = "svg"
     DOT = "dot"
     CSV = "csv"
+    PYTHON = "py"
 
 
 MEDIA_TYPES: dict[Kind, str] = {
@@ -37,6 +38,7 @@ MEDIA_TYPES: dict[Kind, str] = {
     Kind.SVG: "image/svg+xml",
     Kind.DOT: "text/vnd.graphviz; charset=utf-8",
     Kind.CSV: "text/csv; charset=utf-8; header=present",
+    Kind.PYTHON: "text/x-python; charset=utf-8",
 }
 
 SUFFIXES: dict[str, Kind] = {f".{kind.value}": kind for kind in Kind if kind is not Kind.EVENTS}

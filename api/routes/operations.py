@@ -6,9 +6,8 @@ parameters, the three encodings of a body, headers, and the components are spelt
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -18,6 +17,7 @@ from pydantic.json_schema import models_json_schema
 from starlette.responses import Response
 
 from api.documents import bodies, schemas
+from api.documents.recipe import dotted
 
 Json = dict[str, Any]
 REF = "#/components/schemas/{model}"
@@ -31,6 +31,8 @@ PATH: dict[str, Json] = {
     "revision": {"description": "A revision of the session.", "schema": {"type": "string", "pattern": r"^\d+$"}},
     "step": {"description": "A step of the current line.", "schema": {"type": "string", "pattern": r"^\d+$"}},
     "code": {"description": "A problem's code.", "schema": {"type": "string"}},
+    "assignment": {"description": "An assignment's id, or a students' link.", "schema": {"type": "string"}},
+    "submission": {"description": "A submission's id.", "schema": {"type": "string"}},
 }
 HEADERS: dict[str, Json] = {
     "If-Match": {"description": 'The revision to act on, as an ETag: `"r12"`.', "schema": {"type": "string"}},
@@ -49,21 +51,25 @@ ANSWER_HEADERS: dict[str, Json] = {
 }
 PROBLEM_NAMES = {
     400: "The body is not JSON, or the host is unknown.",
+    401: "The server's key is needed.",
     403: "The id only allows to look.",
     404: "There is no such thing.",
     405: "Not with this method.",
     409: "Not possible in the present state.",
+    408: "The body did not arrive in time.",
     412: "The session has moved on.",
     413: "The body is too large.",
     415: "This kind of body is not read.",
     422: "The request has no meaning here.",
+    429: "Too many requests in a minute.",
     500: "Something went wrong here.",
     503: "The service or its database is busy.",
     507: "The database has no room left.",
 }
 CONTROL: Json = bodies.Control.model_json_schema(by_alias=True)["properties"]
-ALWAYS = (400, 404, 500, 503)
-BODY = (413, 415, 422)
+ALWAYS = (400, 404, 429, 500, 503)
+BODY = (408, 413, 415, 422)
+CREATING = (401, *BODY)
 WRITE = (403, 409, 412, 507)
 
 
@@ -79,6 +85,7 @@ MEDIA = {
     "svg": "image/svg+xml",
     "dot": "text/vnd.graphviz",
     "csv": "text/csv",
+    "python": "text/x-python",
 }
 TEXT: Json = {"schema": {"type": "string"}}
 
@@ -104,7 +111,7 @@ def operation(
     *,
     body: type[BaseModel] | None = None,
     example: Json | None = None,
-    query: type[BaseModel] | None = None,
+    query: type[BaseModel] | Sequence[Json] | None = None,
     headers: Sequence[str] = (),
     problems: Sequence[int] = (),
     links: Json | None = None,
@@ -207,8 +214,10 @@ def _problem(status: int) -> Json:
     }
 
 
-def query_parameters(model: type[BaseModel]) -> list[Json]:
-    """A query model's fields as OpenAPI parameters."""
+def query_parameters(model: type[BaseModel] | Sequence[Json]) -> list[Json]:
+    """A query model's fields as OpenAPI parameters, which may also be given as they are."""
+    if not isinstance(model, type):
+        return [{"in": "query", "required": False, **parameter} for parameter in model]
     schema = model.model_json_schema()
     found = []
     for name, field in schema["properties"].items():
@@ -224,23 +233,15 @@ def _request_body(model: type[BaseModel], example: Json) -> Json:
     ref(model)
     name = model.__name__.removesuffix("Body") + "Request"
     _requests[name] = model
-    # A form's names are dotted and its values texts, so its schema knows only what a name may begin with.
-    names = "|".join((*model.model_fields, *CONTROL))
-    known = {rf"^({names})(\..+)?$": {"type": "string"}}
-    fields: Json = {"type": "object", "patternProperties": known, "additionalProperties": False}
-    form: Json = {"schema": fields, "example": _flat(example)}
+    form: Json = {"schema": fields_schema((*model.model_fields, *CONTROL)), "example": dotted(example)}
     typed = {"schema": {"$ref": REF.format(model=name)}, "example": example}
     return {"content": {"application/json": typed, **dict.fromkeys(FORM_TYPES, form)}}
 
 
-def _flat(value: Any, prefix: str = "") -> dict[str, str]:
-    """An example as a form would send it."""
-    if isinstance(value, dict):
-        found: dict[str, str] = {}
-        for name, part in value.items():
-            found |= _flat(part, f"{prefix}.{name}" if prefix else name)
-        return found
-    return {prefix: value if isinstance(value, str) else json.dumps(value)}
+def fields_schema(names: Iterable[str]) -> Json:
+    """A form's fields, whose names are dotted and whose values are texts: it is known what a name begins with."""
+    known = {rf"^({'|'.join(names)})(\..+)?$": {"type": "string"}}
+    return {"type": "object", "patternProperties": known, "additionalProperties": False}
 
 
 def describe(app: FastAPI) -> Json:

@@ -20,21 +20,22 @@ from starlette.types import Receive
 
 from api.documents import schemas
 from api.documents.bodies import RunBody
+from api.documents.history import progress
 from api.documents.state import to_json
 from api.engine.errors import InvalidInput, LimitExceeded
-from api.routes.actions import asked, key_of, permit
+from api.routes.actions import asked, key_of, settled
 from api.routes.answering import ACTION_KINDS, answer_action, state_document
-from api.routes.bodies import Ask
 from api.routes.endpoint import router
 from api.routes.negotiation import Kind, negotiate
 from api.routes.operations import TEXT, acting, json_of
-from api.routes.service import Service, service_of, work_of
+from api.routes.service import Service, service_of, work_of, work_of_epochs_end
 from api.routes.streams import Chunks, Stream, departure, event
 from api.store import Key, Stored
 from api.training.definition import Definition
 from api.training.limits import Limits
 from api.training.run import STRETCH_STEPS, Goal, Stretch, advance, arrived, begin
-from api.training.session import Phase, Session, Snapshot
+from api.training.session import Phase, Session
+from api.training.snapshot import Snapshot
 
 routes = router()
 
@@ -43,6 +44,7 @@ SLICE_SECONDS = 0.25
 INLINE_WORK = 5_000  # primitive operations in one step, up to which steps are tried on the service's own thread
 SLICE_WORK = 5_000_000  # … and in one slice, whose time is only looked at every so many steps
 INLINE_ARRIVAL = 500_000  # … and in the last stretch, which is done again for the last update
+INLINE_LOOK = 50_000  # … and in looking at the rows held out
 INLINE_START = 64  # steps to a new session's start that nobody notices
 
 
@@ -61,9 +63,13 @@ async def run(request: Request) -> Response:
     service = service_of(request)
     kind = negotiate(request, (*ACTION_KINDS, Kind.EVENTS))
     ask = await asked(request, service)
+    key = key_of(request, ask, kind)
     async with AsyncExitStack() as held:
         stored = await held.enter_async_context(service.store.writing(request.path_params["id"]))
-        going = await started(request, service, stored, ask, kind)
+        going, stored = await settled(
+            request, stored, "run", ask, key, lambda now: started(service, now, ask.typed(RunBody), key)
+        )
+        going = going or Run(service, stored, None, key)
         if kind is Kind.EVENTS:
             replayed = {"Idempotent-Replayed": "true"} if going.replayed else {}
             return Stream(_events(request, going, held.pop_all()), kind, replayed)
@@ -71,14 +77,11 @@ async def run(request: Request) -> Response:
     return await answer_action(request, going.stored, kind, minimal=ask.minimal, replayed=going.replayed)
 
 
-async def started(request: Request, service: Service, stored: Stored, ask: Ask, kind: Kind) -> Run:
-    """The run that is asked for, or, if its idempotency key is known, the one that has been."""
-    key = key_of(request, ask, kind)
-    known = await service.store.replay(key) if key else None
-    if known:
-        return Run(service, await service.store.at_revision(stored, known.revision), None, key)
-    permit(stored, "run", request, ask)
-    return Run(service, stored, goal_of(stored.session, ask.typed(RunBody), service.limits), key)
+async def started(service: Service, stored: Stored, body: dict[str, Any], key: Key | None) -> Run:
+    """The run that is asked for, with its first commit made: nobody else writes the session from now on."""
+    run = Run(service, stored, goal_of(stored.session, body, service.limits), key)
+    await run.start()
+    return run
 
 
 def goal_of(session: Session, body: dict[str, Any], limits: Limits) -> Goal:
@@ -87,7 +90,10 @@ def goal_of(session: Session, body: dict[str, Any], limits: Limits) -> Goal:
     for name, each in (("steps", 1), ("epochs", session.batches_per_epoch)):
         if body.get(name) is not None and body[name] * each > most:
             raise LimitExceeded(f"one run does at most {most:,} steps", most, f"/{name}")
-    return Goal.of(session.position, body)
+    goal = Goal.of(session.position, body)
+    if goal.early is not None:
+        goal.early.check(session.definition)
+    return goal
 
 
 class Course:
@@ -107,8 +113,9 @@ class Course:
 
     def attempt(self) -> str | None:
         """Go at once, on the service's own thread, for a moment: why it stopped, or None if it is not finished."""
-        while work_of(self.session) <= INLINE_WORK and self.seconds < INLINE_SECONDS:
-            self.done.append(advance(self.session.definition, self._at(), goal=self.goal, seconds=INLINE_SECONDS))
+        small = work_of(self.session) <= INLINE_WORK and work_of_epochs_end(self.session) <= INLINE_LOOK
+        while small and self.seconds < INLINE_SECONDS:
+            self._go_on(advance(self.session.definition, self._at(), goal=self.goal, seconds=INLINE_SECONDS))
             if self.done[-1].stopped_by:
                 return self.done[-1].stopped_by
         return None
@@ -116,23 +123,29 @@ class Course:
     async def slice(self) -> Stretch:
         """One more stretch, made by another process."""
         left = max(0.0, self.service.limits.run_seconds - self.seconds)
+        look = work_of_epochs_end(self.session) // self.session.batches_per_epoch
         stretch = await self.service.workers.call(
             advance,
             self.session.definition,
             self._at(),
             goal=self.goal,
             seconds=min(SLICE_SECONDS, left),
-            most=max(1, min(STRETCH_STEPS, SLICE_WORK // work_of(self.session))),
+            most=max(1, min(STRETCH_STEPS, SLICE_WORK // (work_of(self.session) + look))),
         )
-        self.done.append(stretch)
+        self._go_on(stretch)
         return stretch
+
+    def _go_on(self, stretch: Stretch) -> None:
+        self.done.append(stretch)
+        self.goal = stretch.goal
 
     async def arrival(self, phase: Phase) -> Session:
         """The session where it is now, in a phase, with its last update computed again."""
         last = next((stretch for stretch in reversed(self.done) if stretch.losses), None)
         if last is None:
             return replace(arrived(self.session, None, phase), last_update=self.session.last_update)
-        if work_of(self.session) * len(last.losses) <= INLINE_ARRIVAL:
+        work = work_of(self.session) * len(last.losses) + work_of_epochs_end(self.session)
+        if work <= INLINE_ARRIVAL:
             return arrived(self.session, last, phase)
         return await self.service.workers.call(arrived, self.session, last, phase)
 
@@ -151,7 +164,20 @@ class Run:
         self.stored = stored
         self.key = key
         self.replayed = goal is None
+        self.at_once = False
         self.course = Course(service, stored.session, goal or Goal())
+
+    async def start(self) -> None:
+        """Run to the end, if that takes but a moment; else take the session's lease."""
+        stopped = self.course.attempt()
+        if stopped is None:
+            await self.service.store.begin_run(self.stored, self.key)
+            return
+        session, told, seconds = await self._session(stopped), self._told(stopped), self.course.seconds
+        self.stored = await self.service.store.append(
+            self.stored, "run", session, seconds=seconds, run=told, stretches=self.course.done, key=self.key
+        )
+        self.at_once = True
 
     async def finish(self, receive: Receive) -> None:
         """Go to the end, or until the client leaves."""
@@ -163,16 +189,10 @@ class Run:
         """Each stretch as it is committed. Closing the generator ends the run at the last one."""
         if self.replayed:
             return
-        store, course = self.service.store, self.course
-        stopped = course.attempt()
-        if stopped is not None:
-            session, told = await self._session(stopped), self._told(stopped)
-            self.stored = await store.append(
-                self.stored, "run", session, seconds=course.seconds, run=told, stretches=course.done, key=self.key
-            )
+        store, course, stopped = self.service.store, self.course, None
+        if self.at_once:
             yield course.done[-1]
             return
-        await store.begin_run(self.stored, self.key)
         try:
             for stretch in course.done:
                 await store.append_stretch(self.stored, stretch)
@@ -198,7 +218,9 @@ class Run:
         return "budget" if self.course.seconds >= self.service.limits.run_seconds else None
 
     def _told(self, stopped: str) -> dict[str, Any]:
-        return {"steps_done": sum(len(stretch.losses) for stretch in self.course.done), "stopped_by": stopped}
+        told = {"steps_done": sum(len(stretch.losses) for stretch in self.course.done), "stopped_by": stopped}
+        early = self.course.goal.early
+        return told if early is None else told | {"best": early.told}
 
     async def _session(self, stopped: str) -> Session:
         """The session after the run: in ``backward`` where it diverged, as it was if no step was done, else ready."""
@@ -213,9 +235,8 @@ def _events(request: Request, going: Run, held: AsyncExitStack) -> Chunks:
     async def pieces(gone: asyncio.Event) -> AsyncGenerator[bytes, None]:
         async with held:
             async for stretch in going.stretches(gone):
-                at = stretch.end.position
                 loss = stretch.losses[-1] if stretch.losses else None
-                yield event(to_json({"step": at.step, "epoch": at.epoch, "loss": loss}), name="progress")
+                yield event(to_json(progress(stretch.end, loss)), name="progress")
             yield _last_event(request, going.stored)
 
     return pieces
@@ -234,7 +255,7 @@ async def begun(service: Service, definition: Definition) -> tuple[Session, list
     if step > limits.run_steps:
         raise LimitExceeded(f"a start is at most at step {limits.run_steps:,}", limits.run_steps, "/start/step")
     session = Session.start(definition)
-    if step <= INLINE_START and work_of(session) <= INLINE_WORK:
+    if step <= INLINE_START and max(work_of(session), work_of_epochs_end(session)) <= INLINE_WORK:
         return begin(definition)
     course = Course(service, session, Goal(step))
     while (await course.slice()).stopped_by is None:

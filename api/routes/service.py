@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
+from api.routes.figures import Figures
 from api.routes.workers import Workers
 from api.settings import Settings
 from api.store import Store
@@ -22,6 +23,7 @@ class Service:
     store: Store
     workers: Workers
     limits: Limits
+    figures: Figures | None = None
     closing: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -31,10 +33,21 @@ def service_of(request: Request) -> Service:
     return service
 
 
+def work_of_row(session: Session) -> int:
+    """Roughly how many primitive operations one row of data is."""
+    return len(session.definition.graph.nodes)
+
+
 def work_of(session: Session) -> int:
     """Roughly how many primitive operations one step of a session is."""
     definition = session.definition
-    return len(definition.graph.nodes) * max(1, min(definition.batch_size, definition.row_count))
+    return work_of_row(session) * max(1, min(definition.batch_size, definition.row_count))
+
+
+def work_of_epochs_end(session: Session) -> int:
+    """Roughly how many primitive operations the rows held out are, at the end of an epoch."""
+    split = session.definition.split
+    return work_of_row(session) * (len(split.validation) + len(split.test))
 
 
 def root_of(request: Request) -> str:

@@ -9,18 +9,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.documents.bodies import CreateBody, EmptyBody, ForkBody, PatchBody
-from api.engine.errors import NotFound, StateConflict
-from api.routes.actions import act, asked, creation_key, key_of, permit, writable
+from api.engine.errors import KeyTaken, NotFound
+from api.routes.actions import act, asked, creation_key, key_of, permit, settled, writable
+from api.routes.admission import admitted
 from api.routes.answering import ACTION_KINDS, STATE_KINDS, Query, View, answer_action, answer_state, base_of, query_of
-from api.routes.bodies import Ask, read
+from api.routes.bodies import Ask
 from api.routes.endpoint import router
 from api.routes.negotiation import Kind, negotiate, split_suffix
-from api.routes.operations import ACTION_CONTENT, BODY, LINKS, STATE_CONTENT, acting, looking, operation
+from api.routes.operations import ACTION_CONTENT, BODY, CREATING, LINKS, STATE_CONTENT, acting, looking, operation
 from api.routes.runs import begun
 from api.routes.service import Service, root_of, service_of
 from api.store import Key, Stored
 from api.training.definition import define
 from api.training.fork import fork
+from api.training.limits import check_title
 from api.training.session import Phase
 
 routes = router()
@@ -58,7 +60,7 @@ class StepView(View):
         body=CreateBody,
         example=ARTICLE,
         headers=("Idempotency-Key",),
-        problems=(409, 507, *BODY),
+        problems=(409, 507, *CREATING),
         links=LINKS,
     ),
 )
@@ -66,14 +68,15 @@ async def create(request: Request) -> Response:
     """No body, or `{}`, is the article's own session."""
     service = service_of(request)
     kind = negotiate(request, ACTION_KINDS)
-    ask = await read(request, service.limits)
+    ask = await admitted(request)
     stored, replayed = await once(service, creation_key(request, ask), lambda key: _create(service, ask, key))
     return await answer_action(request, stored, kind, status=201, minimal=ask.minimal, replayed=replayed)
 
 
 async def _create(service: Service, ask: Ask, key: Key | None) -> Stored:
-    session, stretches = await begun(service, define(ask.typed(CreateBody), limits=service.limits))
-    return await service.store.create(session, stretches=stretches, key=key)
+    fields = ask.typed(CreateBody)
+    session, stretches = await begun(service, define(fields, limits=service.limits))
+    return await service.store.create(session, stretches=stretches, key=key, pinned=fields.get("pinned", False))
 
 
 async def once(
@@ -86,7 +89,7 @@ async def once(
     if known is None:
         try:
             return await make(key), False
-        except StateConflict as twin:
+        except KeyTaken as twin:
             known = await service.store.replay(key)  # the same request, sent twice at once: the other one was faster
             if known is None:
                 raise twin from None
@@ -159,8 +162,11 @@ async def edit(request: Request) -> Response:
 
 
 async def _patch(service: Service, stored: Stored, ask: Ask, key: Key | None) -> Stored:
-    session = stored.session.patch(ask.typed(PatchBody))
-    return await service.store.append(stored, "patch", session, key=key)
+    changes = ask.typed(PatchBody)
+    pinned = changes.pop("pinned", None)
+    check_title(changes.get("title"), service.limits)
+    session = stored.session.patch(changes)
+    return await service.store.append(stored, "patch", session, key=key, pinned=pinned)
 
 
 @routes.post(
@@ -204,7 +210,7 @@ async def _fork(request: Request, source: Stored, ask: Ask, key: Key | None) -> 
         "sessions",
         {204: None, 303: None},
         headers=("If-Match",),
-        problems=(403, 409, 412, 422, 413, 415),
+        problems=(403, 409, 412, *BODY),
     ),
 )
 async def remove(request: Request) -> Response:
@@ -213,9 +219,8 @@ async def remove(request: Request) -> Response:
     kind = negotiate(request, ACTION_KINDS)
     ask = await asked(request, service)
     async with service.store.writing(request.path_params["id"]) as stored:
-        permit(stored, "delete", request, ask)
         ask.typed(EmptyBody)
-        await service.store.delete(stored)
+        await settled(request, stored, "delete", ask, None, service.store.delete)
     if kind is Kind.HTML:
         return Response(status_code=303, headers={"Location": f"{root_of(request)}/"})
     return Response(status_code=204)

@@ -54,9 +54,9 @@ async def departure(receive: Receive) -> AsyncIterator[asyncio.Event]:
         listener.cancel()
 
 
-def event(data: bytes, *, name: str, id: int | None = None) -> bytes:
+def event(data: bytes, *, name: str, id: int | str | None = None) -> bytes:
     """One server-sent event; ``data`` is JSON on one line."""
-    head = b"" if id is None else b"id: %d\n" % id
+    head = b"" if id is None else f"id: {id}\n".encode()
     return head + b"event: " + name.encode() + b"\ndata: " + data + b"\n\n"
 
 

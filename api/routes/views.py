@@ -17,12 +17,12 @@ from api.documents.equations import equations
 from api.documents.history import history_item
 from api.documents.state import to_json
 from api.engine.errors import InvalidInput, NotFound
-from api.pages import charts
+from api.pages import charts, strips
 from api.routes.answering import Query, View, answer_state, base_of, query_of
 from api.routes.endpoint import router
 from api.routes.negotiation import IMMUTABLE, MEDIA_TYPES, REVALIDATE, Kind, entity_tag, negotiate, not_modified
 from api.routes.operations import json_of, looking, media, ref
-from api.routes.page import CHART_POINTS
+from api.routes.page import CHART_POINTS, course_of
 from api.routes.service import service_of
 from api.routes.sessions import at_revision
 from api.store import Stored
@@ -89,14 +89,15 @@ async def _history(request: Request, kind: Kind) -> Response:
     rows, more = await service.store.history(stored, page.after, page.limit)
     items = [history_item(row) for row in rows]
     if kind is Kind.CSV:
-        return answer(request, stored, kind, f"history.{page.after}.{page.limit}", lambda: _csv(items))
+        return answer(request, stored, kind, f"history.{page.after}.{page.limit}", lambda: csv_table(items))
     last = items[-1]["step"] if items else page.after
     after = f"{base_of(request, stored.id)}/history?after={last}&limit={page.limit}"
     document = {"items": items, "next": after if more else None}
     return answer(request, stored, kind, f"history.{page.after}.{page.limit}", lambda: to_json(document))
 
 
-def _csv(items: list[dict[str, Any]]) -> str:
+def csv_table(items: list[dict[str, Any]]) -> str:
+    """The items of a history as lines below their names."""
     text = io.StringIO()
     columns = list(items[0]) if items else list(schemas.HistoryItem.model_fields)
     writer = csv.DictWriter(text, columns, lineterminator="\n")
@@ -124,7 +125,7 @@ async def data(request: Request) -> Response:
 
 @routes.get("/v1/sessions/{id}/data.csv", **looking("data_csv", "Every row as a table", media("csv")))
 async def data_csv(request: Request) -> Response:
-    """The rows as the caller gave them."""
+    """The rows as the caller gave them; where rows are held out, a last column tells each row's split."""
     return await _data(request, Kind.CSV)
 
 
@@ -134,7 +135,7 @@ async def _data(request: Request, kind: Kind) -> Response:
     if rows is None:
         raise NotFound("this session has no data")
     make: Callable[[], str | bytes] = (
-        (lambda: to_csv(rows)) if kind is Kind.CSV else (lambda: to_json(data_document(stored)))
+        (lambda: to_csv(rows)) if kind is Kind.CSV else (lambda: to_json(data_document(stored.session.definition)))
     )
     return answer(request, stored, kind, "data", make)
 
@@ -207,10 +208,35 @@ async def _graph(request: Request, which: Which, kind: Kind) -> Response:
 
 @routes.get("/v1/sessions/{id}/loss.svg", **looking("loss_svg", "The losses as a chart", media("svg")))
 async def loss_svg(request: Request) -> Response:
-    """Of the current line, on a logarithmic scale."""
+    """Of the current line, on a logarithmic scale; with those of the validation rows, if there are any."""
     stored = await now(request)
-    losses = await service_of(request).store.losses(stored, CHART_POINTS)
-    return answer(request, stored, Kind.SVG, "loss", lambda: charts.loss(losses, standalone=True))
+    store = service_of(request).store
+    losses, validation = await store.losses(stored, CHART_POINTS), await store.validation_losses(stored, CHART_POINTS)
+    return answer(request, stored, Kind.SVG, "loss", lambda: charts.loss(losses, validation, standalone=True))
+
+
+@routes.get(
+    "/v1/sessions/{id}/course.svg",
+    **looking("course_svg", "Parameters, learning rate and gradients as a chart", media("svg")),
+)
+async def course_svg(request: Request) -> Response:
+    """Of the current line; a tensor by its norm."""
+    return await _course(request, now)
+
+
+@routes.get(
+    "/v1/sessions/{id}/revisions/{revision}/course.svg",
+    **looking("course_svg_at", "Parameters, learning rate and gradients up to a revision, as a chart", media("svg")),
+)
+async def course_svg_at(request: Request) -> Response:
+    """The same for ever."""
+    return await _course(request, at_revision)
+
+
+async def _course(request: Request, which: Which) -> Response:
+    stored = await which(request)
+    document = await course_of(service_of(request).store, stored)
+    return answer(request, stored, Kind.SVG, "course", lambda: strips.course(document), fixed=which is at_revision)
 
 
 def answer(
