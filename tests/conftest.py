@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from tests import postgres as postgresql
 from tests.routes.serving import serving
 
 LATER = tuple(Path(__file__).parent / name for name in ("contract", "e2e", "libraries"))
@@ -65,6 +66,17 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, A
     """So has a module."""
     report: pytest.CollectReport = yield
     return without_skips(report, collector)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[postgresql.Server]:
+    """A PostgreSQL server for all tests that want one."""
+    try:
+        programs = postgresql.programs_folder()
+    except FileNotFoundError as missing:
+        pytest.skip(str(missing))
+    with postgresql.serving(programs) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -57,6 +57,13 @@ def test_every_limit_is_a_setting() -> None:
         ["serve", "--port", "x"],
         ["serve", "--port", "99999"],
         ["migrate", "--port", "1"],
+        ["export"],
+        ["export", "A" * 22],
+        ["export", "A" * 22, "out", "--every", "0"],
+        ["export", "A" * 22, "out", "--every", "1.5"],
+        ["export", "A" * 22, "out", "--steps", "1-2"],
+        ["export", "A" * 22, "out", "--steps", ""],
+        ["export", "A" * 22, "out", "--port", "1"],
     ],
 )
 def test_wrong_usage_has_status_2(arguments: list[str], tmp_path: Path) -> None:
@@ -89,6 +96,57 @@ def test_a_database_that_cannot_be_opened_is_said_so(tmp_path: Path) -> None:
     assert ended.returncode == 1
     assert ended.stderr.startswith("stepgrad: ")
     assert "Traceback" not in ended.stderr
+
+
+def test_an_export_needs_no_service_and_does_not_mind_one(tmp_path: Path) -> None:
+    with serving(tmp_path) as (url, _):
+        state = call("POST", f"{url}/v1/sessions")[1]
+        call("POST", url + state["links"]["run"], {"steps": 2})
+        address = url + state["links"]["self"]
+        first = run(tmp_path, "export", address, "first", "--database-url", "sqlite:///served.db")
+        assert (first.returncode, first.stderr) == (0, "")
+        assert first.stdout == f"7 pages; open {Path('first') / 'index.html'}\n"
+        call("POST", url + state["links"]["undo"])
+    second = run(tmp_path, "export", state["id"], "second", STEPGRAD_DATABASE_URL="sqlite:///served.db")
+    assert second.stdout.startswith("1 pages;")
+    assert (tmp_path / "second" / "step-0-ready.html").read_text() != ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["A" * 22, "out"], "no session"),
+        (["-" * 22, "out"], "no session"),
+        (["-" + "a" * 21, "out"], "no session"),
+        (["ID", "."], "is not empty"),
+        (["ID", "served.db"], "no folder"),
+        (["ID", "served.db/out"], "cannot be written"),
+        (["ID", "out", "--steps", "5"], "there is no step 5"),
+        (["ID", "out", "--steps", "2:1"], "FROM:TO"),
+        (["ID", "out", "--database-url", "sqlite:///none.db"], "no database"),
+    ],
+)
+def test_what_cannot_be_exported_has_status_2_and_a_reason(
+    stored: tuple[Path, str], arguments: list[str], said: str
+) -> None:
+    folder, id = stored
+    given = [id if one == "ID" else one for one in arguments]
+    ended = run(folder, "export", *given, STEPGRAD_DATABASE_URL="sqlite:///served.db")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("stepgrad: ")
+    assert said in ended.stderr
+    assert ended.stderr.count("\n") == 1
+    assert {path.name for path in folder.iterdir()} <= {"served.db", "served.db-wal", "served.db-shm"}
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A folder with a database, and the id of a session of two steps in it."""
+    folder = tmp_path_factory.mktemp("stored")
+    with serving(folder) as (url, _):
+        state = call("POST", f"{url}/v1/sessions")[1]
+        call("POST", url + state["links"]["run"], {"steps": 2})
+    return folder, state["id"]
 
 
 def test_importing_the_command_line_is_cheap() -> None:
@@ -147,3 +205,27 @@ def _is_alive(pid: int) -> bool:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return False
+
+
+def test_backup_restore_and_client_do_what_they_say(tmp_path: Path) -> None:
+    with serving(tmp_path) as (address, _):
+        _, state = call("POST", f"{address}/v1/sessions", {"pinned": True})
+        url = f"sqlite:///{tmp_path}/served.db"
+        made = run(tmp_path, "backup", "copy.db", STEPGRAD_DATABASE_URL=url)
+        assert (made.returncode, made.stderr) == (0, "")
+        assert call("POST", f"{address}{state['links']['forward']}")[0] == 200
+        refused = run(tmp_path, "restore", "copy.db", "--replace", "--database-url", url)
+        assert (refused.returncode, "stop it first" in refused.stderr) == (1, True)
+    assert run(tmp_path, "restore", "copy.db", "--database-url", url).returncode == 1
+    assert run(tmp_path, "restore", "copy.db", "--replace", "--database-url", url).returncode == 0
+    with serving(tmp_path, "--retention-days", "30") as (address, _):
+        _, restored = call("GET", f"{address}{state['links']['self']}")
+        assert (restored["revision"], restored["pinned"], restored["expires_at"]) == (0, True, None)
+        _, plain = call("POST", f"{address}/v1/sessions")
+        assert (plain["pinned"], plain["expires_at"][-1]) == (False, "Z")
+        _, pinned = call("PATCH", f"{address}{plain['links']['self']}", {"pinned": True})
+        assert (pinned["revision"], pinned["pinned"], pinned["expires_at"]) == (1, True, None)
+    for arguments, status in ((("client", "site"), 2), (("client", "site", "--api-url", "nowhere"), 2)):
+        assert run(tmp_path, *arguments).returncode == status
+    assert run(tmp_path, "client", "site", "--api-url", "https://api.example.org").returncode == 0
+    assert (tmp_path / "site" / "index.html").is_file()

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import sys
 
-from tests.bench import durable_step, run_speed
+from tests.bench import durable_step, network_speed, resting, run_speed, sixty_four
 from tests.bench.ratios import show
 
-BENCHMARKS = {"run_speed": run_speed.measure, "durable_step": durable_step.measure}
+BENCHMARKS = {
+    "run_speed": run_speed.measure,
+    "network_speed": network_speed.measure,
+    "durable_step": durable_step.measure,
+    "sixty_four": sixty_four.measure,
+    "resting": resting.measure,
+}
 
 
 def main(names: list[str]) -> int:

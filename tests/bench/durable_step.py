@@ -82,7 +82,8 @@ def append(file: int) -> None:
 class Client:
     """One kept connection, one request at a time."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, pid: int = 0) -> None:
+        self.port, self.pid = port, pid
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -134,12 +135,12 @@ def serving(command: list[str]) -> Iterator[Client]:
         process.wait(timeout=30)
 
 
-def connected(port: int, process: subprocess.Popen[bytes], within: float = 30) -> Client:
+def connected(port: int, process: subprocess.Popen[bytes] | None = None, within: float = 30) -> Client:
     """A client, as soon as the server listens."""
     until = time.monotonic() + within
-    while time.monotonic() < until and process.poll() is None:
+    while time.monotonic() < until and (process is None or process.poll() is None):
         try:
-            return Client(port)
+            return Client(port, process.pid if process else 0)
         except ConnectionRefusedError:
-            time.sleep(0.05)
+            time.sleep(0.005)
     raise AssertionError("the server did not start")

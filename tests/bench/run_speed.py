@@ -13,7 +13,8 @@ from api.training.data import from_body
 from api.training.definition import Definition, define
 from api.training.limits import Limits
 from api.training.run import Goal, advance
-from api.training.session import Session, Snapshot
+from api.training.session import Session
+from api.training.snapshot import Snapshot
 from tests.bench.ratios import Ratio, medians, seconds
 
 EPOCHS = 1_000
@@ -24,7 +25,7 @@ Outcome = tuple[float, float, float, int]
 
 
 def measure() -> list[Ratio]:
-    """A run ÷ the loop by hand (at most 1.1), its first time with compiling ÷ the same, and a run ÷ micrograd."""
+    """A run ÷ the loop by hand (at most 1.0), its first time with compiling ÷ the same, and a run ÷ micrograd."""
     table = from_body({"dataset": "article"}, limits=Limits())
     rows = [(x1, x2, y) for x1, x2, y in table.rows.tolist()]
     body = {"optimizer": {"kind": "sgd", "learning_rate": RATE}}
@@ -34,14 +35,14 @@ def measure() -> list[Ratio]:
     agree(run(definition, snapshot), by_hand(rows))
     taken = medians({"run": lambda: run(definition, snapshot), "hand": lambda: by_hand(rows)}, repeats=41)
     ratios = [
-        Ratio("1,000 epochs of the article ÷ the loop by hand", taken["run"] / taken["hand"], "at most 1.1"),
+        Ratio("1,000 epochs of the article ÷ the loop by hand", taken["run"] / taken["hand"], "at most 1.0"),
         Ratio("… the first such run of a process, compiling included ÷ the loop by hand", first / taken["hand"]),
     ]
     if importlib.util.find_spec("micrograd") is None:
         return [*ratios, Ratio("micrograd ÷ 1,000 epochs of the article", None, "pip install micrograd")]
     agree(by_micrograd(rows), by_hand(rows))
     taken = medians({"run": lambda: run(definition, snapshot), "micrograd": lambda: by_micrograd(rows)}, repeats=7)
-    return [*ratios, Ratio("micrograd ÷ 1,000 epochs of the article", taken["micrograd"] / taken["run"])]
+    return [*ratios, Ratio("micrograd ÷ 1,000 epochs of the article", taken["micrograd"] / taken["run"], "at least 80")]
 
 
 def run(definition: Definition, snapshot: Snapshot) -> Outcome:

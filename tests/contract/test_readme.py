@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 
 import httpx2
 import pytest
 
+from api.routes.analyses import ANALYSES
 from api.settings import Settings
 from tests.contract.readme import TEXT, blocks, walk
 
@@ -27,7 +29,7 @@ def test_the_readme_has_one_command_to_serve_and_one_to_test() -> None:
 def test_the_walks_print_what_the_readme_shows(address: str) -> None:
     assert len(TURNS) > 10
     script = f"\necho '{END}'\n".join(["set -euo pipefail", *(command for command, _ in TURNS), ""])
-    script = script.replace("http://127.0.0.1:8000", address)
+    script = script.replace("http://127.0.0.1:8000", address).replace(".venv/bin/python", sys.executable)
     # From a bash of its own, in which a variable that one command sets is there for the next.
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=120, check=False)
     assert not done.returncode, done.stderr
@@ -68,7 +70,8 @@ def test_the_table_of_calls_has_every_route_and_no_other(address: str) -> None:
             of_row = of_row if of_row[0] else [path.rpartition("/")[0]]
             written.add(f"{method or 'GET'} {path}")
     of_a_revision = {
-        f"GET /v1/sessions/{{id}}/revisions/{{revision}}/{name}" for name in ("equations", "graph.svg", "graph.dot")
+        f"GET /v1/sessions/{{id}}/revisions/{{revision}}/{name}"
+        for name in ("equations", "graph.svg", "graph.dot", "course.svg", "code", *(row.path for row in ANALYSES))
     }
     assert written - served == {"GET /openapi.json"}
     assert served - written <= of_a_revision
@@ -81,4 +84,5 @@ def test_the_table_of_settings_has_every_flag_with_its_environment_variable() ->
         name = flag.replace("-", "_")
         assert variable == f"STEPGRAD_{name.upper()}"
         if default.startswith("`"):
-            assert default.strip("`") == f"{Settings.model_fields[name].default}".removesuffix(".0")
+            told = f"{Settings.model_fields[name].default}".removesuffix(".0")
+            assert default.strip("`") == {"True": "true", "False": "false"}.get(told, told)

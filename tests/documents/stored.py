@@ -21,6 +21,7 @@ class Kept:
     parent: tuple[str, int] | None = None
     run: Mapping[str, Any] | None = None
     running: bool = False
+    pinned: bool = False
 
 
 def started(**body: object) -> Session:

@@ -17,7 +17,7 @@ from api.documents.state import state, to_json
 from api.engine.optimizers import OPTIMIZERS
 from api.engine.schedules import SCHEDULES
 from tests.documents.stored import Kept, started
-from tests.training.test_optimizing import NESTEROV, NETWORK, RULES, step
+from tests.training.choices import NESTEROV, NETWORK, RULES, step
 
 FUNCTIONS: dict[str, Any] = {
     "sqrt": math.sqrt,

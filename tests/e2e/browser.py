@@ -39,6 +39,7 @@ class Browser:
         if not javascript:
             options.add_experimental_option("prefs", OFF)
         self.driver = webdriver.Chrome(options, webdriver.ChromeService(driver))
+        self.driver.set_script_timeout(120)  # an inspection of a large page takes its time
         self.size(1440, 900)
 
     def close(self) -> None:
@@ -92,6 +93,10 @@ class Browser:
     def enter(self) -> None:
         """Press Enter where the focus is, and wait for the page that follows."""
         self.follow(lambda: self.focused.send_keys(Keys.ENTER))
+
+    def tab(self) -> None:
+        """Press Tab."""
+        self.focused.send_keys(Keys.TAB)
 
     def click(self, selector: str) -> None:
         """Click, and wait for the page that follows."""

@@ -20,7 +20,7 @@ axe.run().then(found => done(found.violations.map(fault => [fault.id, fault.node
 
 
 @pytest.mark.skipif(BRINGS is None, reason="needs pip install --no-deps axe-playwright-python")
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "a cell"])  # it has nothing but more of the same
 def test_axe_finds_nothing(inspector: Browser, address: str, pages: dict[str, str], name: str) -> None:
     assert BRINGS is not None
     assert BRINGS.origin is not None

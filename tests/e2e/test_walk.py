@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import re
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
+
+from tests.e2e.walks import close, numbers, start, state_of, step
 
 if TYPE_CHECKING:
     from tests.e2e.browser import Browser
@@ -20,29 +20,6 @@ TRAP = (
     "<script>document.title = 'a script ran'</script><noscript><p id=off>off</p></noscript>"
     "<button onclick=\"document.title = 'a click ran'\">press</button>"
 )
-
-
-def state_of(browser: Browser) -> dict[str, Any]:
-    """The JSON of the revision that the page shows."""
-    found: dict[str, Any] = httpx2.get(browser.url.partition("#")[0], headers={"Accept": "application/json"}).json()
-    return found
-
-
-def start(browser: Browser, address: str) -> None:
-    browser.open(f"{address}/")
-    browser.enter()
-
-
-def unfold(browser: Browser, field: str) -> str:
-    """Open the start page's part with this field, and say where its form is."""
-    part = f"details:has({field})"
-    browser.one(f"{part} summary").click()
-    return f"{part} form"
-
-
-def step(browser: Browser, count: int) -> None:
-    for _ in range(count):
-        browser.enter()
 
 
 def test_scripts_do_not_run_in_this_browser(browser: Browser) -> None:
@@ -125,14 +102,6 @@ def same(shown: str, value: Any) -> bool:
     values = value if isinstance(value, list) else [value]
     found = numbers(shown)
     return len(found) == len(values) and all(map(close, values, found))
-
-
-def numbers(text: str) -> list[float]:
-    return [float(one) for one in re.findall(r"-?\d+(?:\.\d+)?(?:e-?\d+)?", text.replace("\N{MINUS SIGN}", "-"))]
-
-
-def close(value: float, shown: float) -> bool:
-    return math.isclose(value, shown, rel_tol=6e-4)
 
 
 def test_a_reload_and_the_address_by_itself_change_nothing(browser: Browser, address: str) -> None:
@@ -243,64 +212,6 @@ def test_what_is_not_there_is_a_page_too(browser: Browser, address: str) -> None
         assert browser.all("a#next")
     browser.click(".fine a")
     assert browser.url == f"{address}/problems/not-found"
-
-
-def test_a_csv_file_is_sent_through_the_form(browser: Browser, address: str, tmp_path: Path) -> None:
-    table = tmp_path / "houses.csv"
-    table.write_text("House size;Rooms;Price\n51;2;148\n84;3;236\n120;5;331\n", encoding="utf-8-sig")
-    browser.open(f"{address}/")
-    form = unfold(browser, "input[name='model.kind'][value=linear]")
-    browser.one(f"{form} input[type=file]").send_keys(str(table))
-    browser.one(f"{form} input[name='data.standardize']").click()
-    browser.one(f"{form} input[name=title]").send_keys("Houses")
-    browser.click(f"{form} button")
-    state = state_of(browser)
-    assert state["definition"]["title"] == "Houses"
-    assert state["definition"]["data"]["labels"] == ["House size", "Rooms", "Price"]
-    assert [cell.text for cell in browser.all(".data thead th")][1:4] == ["House size", "Rooms", "Price"]
-    step(browser, 3)
-    assert state_of(browser)["step"] == 1
-
-
-def test_a_table_can_be_typed_in_too(browser: Browser, address: str) -> None:
-    browser.open(f"{address}/")
-    form = unfold(browser, "input[name='model.kind'][value=linear]")
-    browser.one(f"{form} textarea").send_keys("x,y\n1,2\n2,4\n3,6\n")
-    browser.click(f"{form} button")
-    assert state_of(browser)["definition"]["data"]["row_count"] == 3
-
-
-def test_a_bad_cell_is_a_page_that_says_where(browser: Browser, address: str) -> None:
-    browser.open(f"{address}/")
-    form = unfold(browser, "input[name='model.kind'][value=linear]")
-    browser.one(f"{form} textarea").send_keys("x,y\n1,2\n2,oops\n")
-    browser.click(f"{form} button")
-    assert browser.text(".status") == "422"
-    assert "line 3" in browser.text("main")
-
-
-def test_an_own_formula_trains(browser: Browser, address: str) -> None:
-    browser.open(f"{address}/")
-    form = unfold(browser, "textarea[name='model.source']")
-    browser.click(f"{form} button")
-    state = state_of(browser)
-    assert state["definition"]["model"]["kind"] == "expression"
-    assert set(state["parameters"]) == {"w1", "w2", "b1", "v", "b2"}
-    step(browser, 3)
-    after = state_of(browser)
-    assert after["step"] == 1
-    assert after["parameters"] != state["parameters"]
-
-
-def test_a_session_is_found_again_by_its_id(browser: Browser, address: str) -> None:
-    start(browser, address)
-    step(browser, 1)
-    session = browser.url.partition("/revisions")[0]
-    browser.open(f"{address}/")
-    form = unfold(browser, "input[name=id]")
-    browser.one(f"{form} input").send_keys(session.rpartition("/")[2])
-    browser.click(f"{form} button")
-    assert state_of(browser)["revision"] == 1
 
 
 def test_a_reader_sees_all_and_can_do_nothing(browser: Browser, address: str) -> None:

@@ -12,6 +12,7 @@ from api.engine.array_compiler import array_trainer
 from api.engine.backward import backpropagate
 from api.engine.builder import build
 from api.engine.descent import rule_of
+from api.engine.flat import Flat
 from api.engine.forward import forward
 from api.engine.graph import Graph
 from api.training.definition import define
@@ -49,14 +50,15 @@ def test_every_operation_trains_alike(formula: str, batched: tuple[str, ...], ro
     start = {name: numbers(shape, name) for name, shape in trained.items()}
     batches = [{name: numbers((rows, *shape), f"{name}{turn}") for name, shape in fed.items()} for turn in range(3)]
     parameters, losses = stepped(graph, start, batches)
-    loop = array_trainer(graph, rows, rule_of("sgd", "torch"))
+    rule, ordered = rule_of("sgd", "torch"), [start[name] for name in graph.parameters]
+    flat = Flat(rule, [np.shape(value) for value in ordered], ordered)
+    loop = array_trainer(graph, rows, rule, flat.groups)
     kept: list[float] = []
     tuples = [tuple(batch[name] for name in loop.columns) for batch in batches]
-    ordered = [start[name] for name in graph.parameters]
     with np.errstate(all="ignore"):
-        after = loop.train(*ordered, tuples, kept.append, learning_rate=RATE)
+        loop.bind(flat.vectors, flat.numbers)(tuples, kept.append, learning_rate=RATE)
     assert kept == losses
-    for name, value in zip(graph.parameters, after, strict=True):
+    for name, value in zip(graph.parameters, flat.values(), strict=True):
         assert np.asarray(value).tobytes() == np.asarray(parameters[name]).tobytes(), name
 
 

@@ -57,8 +57,8 @@ def evaluated(tree: Term, names: dict[str, float]) -> float:
         return names[tree.name]
     assert isinstance(tree, Apply)
     arguments = [evaluated(one, names) for one in tree.arguments]
-    if tree.operation in ("greater", "less"):
-        return float(arguments[0] > arguments[1] if tree.operation == "greater" else arguments[0] < arguments[1])
+    if tree.operation in ("greater", "above", "below"):
+        return float(arguments[0] < arguments[1] if tree.operation == "below" else arguments[0] > arguments[1])
     if tree.operation == "sign":
         return ops.sign(arguments[0])
     first, second = (*arguments, 0.0)[:2]

@@ -9,7 +9,7 @@ from api.engine.latex import LATEX
 from api.engine.mathml import MATHML
 from api.engine.notation import TEXT, Spelling, exact, rounded, spelling
 from api.engine.ops import RULES
-from api.engine.terms import Name, differentiate
+from api.engine.terms import Name, apply, differentiate
 
 
 @pytest.mark.parametrize(
@@ -112,3 +112,17 @@ def test_numbers_are_written_shortest_or_rounded() -> None:
         "-Infinity",
     ]
     assert [rounded(value) for value in (1 / 3, 0.1, 123456789.0, 2e-10)] == ["0.333333", "0.1", "123456789", "2e-10"]
+
+
+def test_matrix_products_are_bracketed_as_python_reads_them() -> None:
+    a, b, c = (Name(name) for name in "abc")
+    product = apply("matmul", a, b)
+    assert TEXT.write(product * c) == "(a @ b)*c"
+    assert TEXT.write(apply("multiply", c, product)) == "c*(a @ b)"
+    assert TEXT.write(apply("matmul", product, c)) == "a @ b @ c"
+    assert TEXT.write(apply("matmul", c, product)) == "c @ (a @ b)"
+    assert TEXT.write(apply("matmul", a * b, c)) == "a*b @ c"
+    assert TEXT.write(apply("matmul", a, b * c)) == "a @ (b*c)"
+    assert TEXT.write(apply("matmul", a, -(b * c))) == "a @ (-b*c)"
+    assert TEXT.write(-product) == "-(a @ b)"
+    assert TEXT.write(product / c + product) == "(a @ b)/c + a @ b"

@@ -95,3 +95,18 @@ SCHEDULES: dict[str, Body] = {
     "warmup_cosine": {"kind": "warmup_cosine", "warmup_iters": 6, "t_max": 20, "eta_min": 0.001},
     "warmup_cosine-short": {"kind": "warmup_cosine", "warmup_iters": 1, "t_max": 44, "start_factor": 0.1},
 }
+
+METRICS = [0.9, 0.7, 0.71, 0.7, 0.69, 0.69, 0.6, 0.65, 0.61, 0.605, 0.6, 0.62, 0.5, 0.6, 0.6, 0.6, 0.6]
+"""What early stopping is shown, epoch by epoch: a metric that gets better, stays and gets worse."""
+EARLY_STOPPING: dict[str, Body] = {
+    "patience_0": {"patience": 0},
+    "patience_1": {"patience": 1},
+    "patience_2": {"patience": 2},
+    "patience_3": {"patience": 3},
+    "patience_4": {"patience": 4},
+    "patience_9": {"patience": 9},
+    "min_delta": {"patience": 3, "min_delta": 0.05},
+    "min_delta_exact": {"patience": 2, "min_delta": 0.25},
+    "accuracy": {"patience": 2, "monitor": "validation_accuracy"},
+    "accuracy_min_delta": {"patience": 1, "min_delta": 0.1, "monitor": "validation_accuracy"},
+}

@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from tests.libraries import cases
@@ -47,11 +48,13 @@ class Libraries:
         self.keras.config.set_floatx("float64")
 
     def made(self) -> dict[str, Any]:
-        """Every case: parameters after each update, the rate of each step, and which libraries they are of."""
+        """Every case: parameters after each update, the rate of each step, where a run stops, and which libraries they
+        are of."""
         return {
             "versions": {"torch": self.torch.__version__.partition("+")[0], "keras": self.keras.__version__},
             "optimizers": {name: self.trajectory(body) for name, body in cases.optimizers().items()},
             "schedules": {name: self.rates(body) for name, body in cases.SCHEDULES.items()},
+            "early_stopping": {name: self.stopped(body) for name, body in cases.EARLY_STOPPING.items()},
         }
 
     def trajectory(self, body: Body) -> list[list[float]]:
@@ -127,6 +130,21 @@ class Libraries:
             yield optimizer.param_groups[0]["lr"]
             optimizer.step()
             scheduler.step(*([loss] if kind == "plateau" else []))
+
+    def stopped(self, body: Body) -> list[float]:
+        """After how many epochs a run stops early, its best epoch, and the metric there."""
+        fields = {name: value for name, value in body.items() if name != "monitor"}
+        mode = "max" if body.get("monitor") == "validation_accuracy" else "min"
+        callback = self.keras.callbacks.EarlyStopping(monitor="metric", mode=mode, **fields)
+        callback.set_model(SimpleNamespace(stop_training=False))
+        callback.on_train_begin()
+        seen = 0
+        for epoch, value in enumerate(cases.METRICS):
+            seen += 1
+            callback.on_epoch_end(epoch, {"metric": value})
+            if callback.model.stop_training:
+                break
+        return [seen, callback.best_epoch + 1, float(callback.best)]
 
 
 def _special(kind: str) -> Body:

@@ -66,3 +66,21 @@ def test_axes_hold_few_round_numbers() -> None:
     steps = [int(text) for text in ticks(root) if text.isdigit() and len(text) > 2]
     assert 2 <= len(steps) <= 7
     assert all(step % 10_000 == 0 for step in steps)
+
+
+def test_the_validation_rows_have_a_curve_and_a_legend() -> None:
+    text = charts.loss([(step, 2.0**-step) for step in range(9)], [(3, 5.0), (7, 50.0)], standalone=True)
+    root = ElementTree.fromstring(text)
+    (curve,) = [line for line in root.iter(f"{SVG}polyline") if line.get("class") == "held"]
+    assert curve.get("points", "").count(",") == 2
+    assert "validation" in ticks(root)
+    assert root.findtext(f"{SVG}desc", "").endswith("Validation rows: Update 4 to 8: first 5, last 50, lowest 5.")
+    assert all(0 <= y <= 180 for y in heights(root)), "both curves have the same axes"
+    alone = parsed([(0, 1.0), (1, 2.0)])
+    assert "validation" not in ticks(alone)
+
+
+@pytest.mark.parametrize("validation", [[(0, "NaN")], [(0, "Infinity"), (1, 0.0)], [(i, 1e300) for i in range(400)]])
+def test_odd_validation_losses_stay_within_the_picture(validation: list[tuple[int, Any]]) -> None:
+    root = ElementTree.fromstring(charts.loss([(0, 1.0), (1, 2.0)], validation, standalone=True))
+    assert all(0 <= y <= 180 for y in heights(root))

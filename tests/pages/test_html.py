@@ -10,7 +10,6 @@ import pytest
 
 from api.pages.html import (
     SessionPage,
-    live_frame,
     live_head,
     live_tail,
     problem_page,
@@ -264,25 +263,3 @@ def test_every_kind_of_problem_has_a_page() -> None:
         checked(problem_type_page(code, "/x"))
     with pytest.raises(KeyError):
         problem_type_page("no-such-kind", "")
-
-
-def test_the_live_page_is_one_valid_page_however_many_frames_it_holds() -> None:
-    document = state(article("ready"))
-    frames = [live_frame(state(Kept(article(), revision=r)), [(0, 1.0)], "") for r in (3, 4)]
-    text = live_head(document, "") + "".join(frames) + live_tail(document, "")
-    outline = checked(text)
-    assert text.count('<i class="done"></i>') == 2
-    assert all(frame.rstrip().endswith('<i class="done"></i>') for frame in frames)
-    assert {action.rpartition("/")[2] for action, _ in outline.forms} == {
-        "forward",
-        "backward",
-        "update",
-        "undo",
-        "run",
-    }
-    assert all(fields["return"] == "minimal" for _, fields in outline.forms)
-
-
-def test_the_live_page_of_a_reader_has_no_buttons() -> None:
-    document = state(Kept(article(), read_only=True))
-    assert checked(live_head(document, "") + live_tail(document, "")).forms == []

@@ -22,6 +22,14 @@ def test_the_articles_numbers_are_there() -> None:
         assert part in text
 
 
+def test_what_is_trained_is_counted_in_three_lines_at_most() -> None:
+    assert "3 parameters: w1, w2: 2; b: 1" in state_text(state(article())).splitlines()
+    model = {"kind": "expression", "source": "L = " + " + ".join(f"quantity_{chr(97 + k)}" for k in range(26))}
+    lines = state_text(state(started(model=model, data=None))).splitlines()
+    assert lines[1].startswith("26 parameters: quantity_a: 1; ")
+    assert lines[4] == ""
+
+
 def test_an_update_says_what_it_changed() -> None:
     text = state_text(state(article().update()))
     assert "w₁: −0.017 → 0.8294" in text

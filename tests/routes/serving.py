@@ -19,10 +19,10 @@ ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
-def serving(folder: Path, *flags: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """The address of a service with its database in ``folder``, and its process; ended at the end."""
+def serving(folder: Path, *flags: str, database_url: str | None = None) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """The address of a service with its database in ``folder`` or elsewhere, and its process; ended at the end."""
     command = [sys.executable, "-m", "api.cli", "serve", "--port", "0", *flags]
-    command += ["--database-url", f"sqlite:///{folder}/served.db", "--log-level", "warning"]
+    command += ["--database-url", database_url or f"sqlite:///{folder}/served.db", "--log-level", "warning"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=folder, env=environment)
     try:

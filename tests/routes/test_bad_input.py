@@ -63,6 +63,7 @@ def test_a_body_without_meaning_is_422_at_its_place(client: TestClient, body: di
     [
         (b'{"seed": }', 400, "not-json"),
         (b"\xff", 400, "not-json"),
+        (b" \t\n", 400, "not-json"),
         (b'{"seed": NaN}', 422, "invalid"),
         (b'{"seed": 1e999}', 422, "invalid"),
         (b'{"title": "\\ud800"}', 422, "invalid"),

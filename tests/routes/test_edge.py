@@ -88,6 +88,8 @@ def test_head_is_get_without_a_body(client: TestClient, session: str) -> None:
         ("10.1.2.4", False),
         ("evil.example", False),
         ("localhost.evil.example", False),
+        ("localhost:80@evil.example", False),
+        ("[::1", False),
         ("class.school.example", True),
         ("CLASS.school.example.:80", True),
         ("school.example", False),

@@ -10,6 +10,8 @@ from starlette.testclient import TestClient
 
 from api.documents import schemas
 from api.documents.bodies import CreateBody
+from api.documents.predictions import Predictions
+from tests.routes.conftest import BROWSER
 
 METHODS = ("get", "post", "patch", "delete", "put", "head", "options")
 
@@ -59,10 +61,11 @@ def test_every_body_has_an_example_that_is_accepted(client: TestClient, document
             operation["operationId"], []
         ):
             client.post(f"/v1/sessions/{session}/{action}")
-        address = path.format(id=session, revision=0)
+        assignment = client.post("/v1/assignments").json()["id"]
+        address = path.format(id=session, revision=0, assignment=assignment)
         answer = client.request(method, address, json=content["application/json"]["example"])
         assert answer.status_code < 300, (path, answer.text)
-        if operation["operationId"] in ("create", "run", "rewind", "evaluate"):
+        if operation["operationId"] in ("create", "run", "rewind", "evaluate", "predict"):
             example = content["application/x-www-form-urlencoded"]["example"]
             answer = client.request(method, address, data=example)
             assert answer.status_code < 300, (path, answer.text)
@@ -73,6 +76,13 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
         place: Any = document
         for part in reference.removeprefix("#/").split("/"):
             place = place[part]
+
+
+def test_no_two_schemas_share_a_name(document: dict[str, Any]) -> None:
+    schemas_ = document["components"]["schemas"]
+    assert [name for name in schemas_ if "__" in name] == []
+    titles = [schema.get("title", name) for name, schema in schemas_.items()]
+    assert len(titles) == len(set(titles))
 
 
 def test_every_operation_documents_its_problems(document: dict[str, Any]) -> None:
@@ -96,7 +106,7 @@ def test_tensor_is_one_named_schema(document: dict[str, Any]) -> None:
     state = document["components"]["schemas"]["State"]
     assert state["properties"]["inputs"]["additionalProperties"] == {"$ref": "#/components/schemas/Tensor"}
     request = document["components"]["schemas"]["CreateRequest"]["properties"]
-    assert set(request) == {*CreateBody.model_fields, "revision", "idempotency_key", "return"}
+    assert set(request) == {*CreateBody.model_fields, "revision", "idempotency_key", "server_key", "return"}
 
 
 def test_every_answer_is_what_its_schema_says(client: TestClient) -> None:
@@ -118,5 +128,13 @@ def test_every_answer_is_what_its_schema_says(client: TestClient) -> None:
         for item in client.get(f"{session}/equations?format={script}").json():
             schemas.Equation.model_validate(item)
     schemas.Check.model_validate(client.post(f"{session}/check", json={"answers": {"values": {"L": 1, "q": 2}}}).json())
+    Predictions.model_validate(client.post(f"{session}/predict", json={"rows": [[1, 2]]}).json())
     schemas.Catalog.model_validate(client.get("/v1/catalog").json())
     schemas.LimitsDocument.model_validate(client.get("/v1/limits").json())
+
+
+def test_the_reference_is_a_page_for_people_and_the_document_for_programs(client: TestClient) -> None:
+    page = client.get("/docs", headers=BROWSER)
+    assert page.headers["content-type"].startswith("text/html")
+    assert "<script" not in page.text
+    assert client.get("/docs").json() == client.get("/openapi.json").json()

@@ -314,3 +314,18 @@ def test_the_service_s_own_pages(client: TestClient) -> None:
     page = client.get("/problems/wrong-phase", headers={"Accept": "text/html"})
     assert page.headers["content-type"].startswith("text/html")
     assert client.get("/problems/no-such-code").status_code == 404
+
+
+def test_the_course_of_a_session_is_a_picture_at_each_revision(client: TestClient, session: str) -> None:
+    client.post(f"{session}/run", json={"steps": 7})
+    client.post(f"{session}/forward")
+    now = client.get(f"{session}/course.svg")
+    assert (now.status_code, now.headers["content-type"]) == (200, "image/svg+xml")
+    assert now.headers["cache-control"] == "private, no-cache"
+    assert "Update 0 to 7" in now.text
+    before = client.get(f"{session}/revisions/0/course.svg")
+    assert "Update 0 to 0" in before.text
+    assert "immutable" in before.headers["cache-control"]
+    etag = {"If-None-Match": now.headers["etag"]}
+    assert client.get(f"{session}/course.svg", headers=etag).status_code == 304
+    assert client.get(f"{session}/revisions/9/course.svg").status_code == 404

@@ -29,6 +29,7 @@ def test_a_network_walks_and_every_answer_fits_its_schema(client: TestClient) ->
         state = client.post(f"{here}/{action}").json()
         schemas.State.model_validate(state)
     assert state["parameter_count"] == 33
+    assert [one["text"] for one in state["parameter_counts"]] == ["2·8 = 16", "8", "8·1 = 8", "1"]
     assert len(state["parameters"]["W1"]) == 2
     edge = next(one for one in client.get(f"{here}/revisions/2").json()["graph"]["edges"] if one["source"] == "W1")
     assert (edge["partial"]["value"], edge["partial"]["formula"]) == (None, "transpose(x) @ dL/dz1")
@@ -45,6 +46,7 @@ def test_a_network_has_its_pages_in_every_phase(client: TestClient, kind: str, d
         answer = client.get(f"{here}?detail={detail}", headers={"accept": kind})
         assert answer.status_code == 200
         assert "W" in answer.text
+        assert "33 parameters: W1: 2·8 = 16; b1: 8; W2: 8·1 = 8; b2: 1" in answer.text
     parts = ("graph.svg", "graph.dot", "loss.svg", "equations?format=latex", "equations?format=mathml", "definition")
     for part in parts:
         assert client.get(f"{here}/{part}").status_code == 200

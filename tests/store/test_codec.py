@@ -11,13 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.store.codec import decode_frame, decode_losses, encode_frame, encode_losses
-from api.training.session import Position, Progress, Snapshot, Value
+from api.engine.schedules import Plateau
+from api.store.codec import decode_epochs, decode_frame, decode_losses, encode_epochs, encode_frame, encode_losses
+from api.training.snapshot import EpochEnd, Metrics, Position, Progress, Snapshot, Value
+from api.training.split import Split
 
 SHAPES: dict[str, tuple[int, ...]] = {"w": (2, 3), "b": (), "v": (1,)}
+ALL_TRAIN = Split(())
 DEFINITION: Any = SimpleNamespace(
-    names=tuple(SHAPES), shapes=SHAPES, slot_names=("m", "v"), slot_shapes=lambda _slot: SHAPES
+    names=tuple(SHAPES), shapes=SHAPES, slot_names=("m", "v"), slot_shapes=lambda _slot: SHAPES, split=ALL_TRAIN
 )
+HELD_OUT: Any = SimpleNamespace(**{**vars(DEFINITION), "split": Split((0,), (1,))})
 NUMBERS = st.floats(width=64)
 
 
@@ -30,7 +34,7 @@ def test_a_frame_keeps_every_bit(numbers: list[float], first: float | None, last
     slots = {"m": values(numbers[8:16]), "v": values(numbers[16:])}
     snapshot = Snapshot(Position(3, 2, 1, 0), values(numbers[:8]), slots, Progress(first, last, total))
     frame = encode_frame(DEFINITION, snapshot)
-    assert len(frame) == 8 * 27
+    assert len(frame) == 8 * 27 + 4
     again = decode_frame(DEFINITION, Position(3, 2, 1, 0), frame)
     assert encode_frame(DEFINITION, again) == frame
     assert (again.progress.first_epoch_loss is None) == (first is None)
@@ -41,12 +45,24 @@ def test_a_frame_keeps_every_bit(numbers: list[float], first: float | None, last
 
 
 def test_a_frame_is_little_endian_in_the_definitions_order() -> None:
-    definition: Any = SimpleNamespace(names=("a", "b"), shapes={"a": (), "b": ()}, slot_names=())
+    definition: Any = SimpleNamespace(names=("a", "b"), shapes={"a": (), "b": ()}, slot_names=(), split=ALL_TRAIN)
     snapshot = Snapshot(Position(), {"b": 2.0, "a": -0.0}, {}, Progress(None, 1.5, 0.25))
     frame = encode_frame(definition, snapshot)
     assert frame[:16] == struct.pack("<2d", -0.0, 2.0)
     assert math.isnan(struct.unpack_from("<d", frame, 16)[0])
-    assert frame[24:] == struct.pack("<2d", 1.5, 0.25)
+    assert frame[24:40] == struct.pack("<2d", 1.5, 0.25)
+
+
+@pytest.mark.parametrize("plateau", [None, Plateau(1.0, 0.0, 2.0, 3.0)])
+@given(metrics=st.none() | st.builds(Metrics, *[st.none() | NUMBERS] * 4))
+def test_a_frame_keeps_the_metrics_where_rows_are_held_out(metrics: Metrics | None, plateau: Plateau | None) -> None:
+    slots = {"m": values([0.0] * 8), "v": values([0.0] * 8)}
+    snapshot = Snapshot(Position(), values([0.0] * 8), slots, Progress(None, None, 1.5, plateau, metrics))
+    frame = encode_frame(HELD_OUT, snapshot)
+    again = decode_frame(HELD_OUT, Position(), frame)
+    assert encode_frame(HELD_OUT, again) == frame
+    known = None if metrics == Metrics() else metrics
+    assert repr(again.progress) == repr(Progress(None, None, 1.5, plateau, known))
 
 
 def test_a_frame_of_another_definition_is_refused() -> None:
@@ -65,3 +81,11 @@ def test_what_is_decoded_cannot_be_changed() -> None:
 def test_losses_keep_every_bit(numbers: list[float]) -> None:
     losses = array("d", numbers)
     assert decode_losses(encode_losses(losses)).tobytes() == losses.tobytes()
+
+
+@given(st.lists(st.builds(EpochEnd, st.integers(0, 2**53), NUMBERS, st.builds(Metrics, *[st.none() | NUMBERS] * 4))))
+def test_ends_of_epochs_keep_every_bit(ends: list[EpochEnd]) -> None:
+    packed = encode_epochs(ends)
+    assert (packed is None) == (not ends)
+    assert repr(decode_epochs(packed)) == repr(ends)
+    assert encode_epochs(decode_epochs(packed)) == packed

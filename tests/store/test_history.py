@@ -4,6 +4,7 @@ import math
 
 from api.store import HistoryRow, Store
 from api.training.run import advance, arrived
+from api.training.snapshot import Snapshot
 from tests.store.conftest import Played
 from tests.store.walks import CYCLE, act, article, facts, long_run, patch, rewind, short_run
 
@@ -166,5 +167,72 @@ def test_replay_inside_a_run_is_equal_to_stepping_to_the_last_bit(play: Played) 
             assert (row.step, row.loss, row.gradient_norm) == expected
             session = session.update()
         assert facts(session) == facts(stored.session)
+
+    play(scenario)
+
+
+def places(found: list[Snapshot]) -> list[tuple[int, float]]:
+    return [(one.position.step, float(one.parameters["w1"])) for one in found]
+
+
+def test_the_line_is_walked_again_inside_runs_too_and_as_finely_as_asked_for(play: Played) -> None:
+    async def scenario(store: Store) -> None:
+        id = (await store.create(article())).id
+        assert await store.walked(await store.load(id), 10, 10**6) == []
+        await act(store, id, *CYCLE * 2)
+        await short_run(store, id, 3)
+        await patch(store, id, parameters={"w1": 5})
+        await long_run(store, id, [4, 5])
+        stored = await act(store, id, *CYCLE)
+        whole = places(await store.walked(stored, 100, 10**6))
+        assert [step for step, _ in whole] == list(range(15))
+        for step, w1 in whole:
+            there = await store.at_step(stored, step, "ready")
+            if step != 5:  # which a hand has changed
+                assert there.session.parameters["w1"] == w1
+        assert whole[5][1] == 5
+        some = places(await store.walked(stored, 4, 10**6))
+        assert [step for step, _ in some] == [0, 5, 9, 14]
+        assert some == [whole[step] for step in (0, 5, 9, 14)]
+        assert [step for step, _ in places(await store.walked(stored, 1, 10**6))] == [0]
+        earlier = await store.at_revision(stored, 6)
+        assert places(await store.walked(earlier, 100, 10**6)) == whole[:2]
+
+    play(scenario)
+
+
+def test_where_steps_cost_too_much_the_walk_keeps_to_what_is_stored(play: Played) -> None:
+    async def scenario(store: Store) -> None:
+        id = (await store.create(article())).id
+        await long_run(store, id, [40, 50, 10])
+        stored = await store.load(id)
+        assert [step for step, _ in places(await store.walked(stored, 21, 0))] == [0, 40, 90]
+        assert len(await store.walked(stored, 21, 10**6)) == 21
+
+    play(scenario)
+
+
+def test_a_walk_follows_the_line_that_undo_and_rewind_left(play: Played) -> None:
+    async def scenario(store: Store) -> None:
+        id = (await store.create(article())).id
+        await short_run(store, id, 5)
+        await rewind(store, id, 3)
+        stored = await act(store, id, *CYCLE)
+        assert [step for step, _ in places(await store.walked(stored, 100, 10**6))] == [0, 1, 2, 3]
+        stored = await act(store, id, "undo", "undo", "undo")
+        assert [step for step, _ in places(await store.walked(stored, 100, 10**6))] == [0, 1, 2]
+
+    play(scenario)
+
+
+def test_a_line_begins_with_step_0_but_for_a_fork(play: Played) -> None:
+    async def scenario(store: Store) -> None:
+        stored = await store.create(article())
+        assert await store.first_step(stored) == 0
+        stored = await short_run(store, stored.id, 4)
+        assert await store.first_step(stored) == 0
+        fork = await store.create(stored.session, parent=(stored.read_id, stored.revision))
+        assert await store.first_step(fork) == 4
+        assert await store.first_step(await act(store, fork.id, *CYCLE)) == 4
 
     play(scenario)

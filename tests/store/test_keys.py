@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 
 import pytest
 
@@ -77,9 +76,7 @@ def test_of_twins_at_the_same_moment_one_creates(play: Played) -> None:
         assert [answer.id] == [result.id for result in made if not isinstance(result, BaseException)]
 
     play(scenario)
-    with sqlite3.connect(play.path) as file:
-        assert file.execute("SELECT count(*) FROM sessions").fetchone() == (1,)
-    file.close()
+    assert play.execute("SELECT count(*) FROM sessions") == [(1,)]
 
 
 def test_a_key_is_kept_for_a_day(play: Played) -> None:

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 
 import pytest
 
 from api.engine.errors import NotFound, NothingToUndo, RunInProgress, StaleRevision
 from api.store import Key, Store, Stored
 from api.training.run import Stretch, advance, arrived
-from tests.store.conftest import Played
+from tests.store.conftest import Played, PlayedOnFile
 from tests.store.walks import CYCLE, act, article, facts, seen, short_run
 
 
@@ -115,7 +114,7 @@ def test_a_run_without_a_stretch_was_never_there(play: Played) -> None:
     play(scenario)
 
 
-def test_a_crashed_run_ends_at_start_up_at_its_last_committed_stretch(play: Played) -> None:
+def test_a_crashed_run_ends_at_start_up_at_its_last_committed_stretch(file: PlayedOnFile) -> None:
     async def life(store: Store) -> tuple[str, str, object]:
         ran, idle = await store.create(article()), await store.create(article())
         await crash(store, ran.id, 4, 3, key=Key("run", "k", "7"))
@@ -123,7 +122,7 @@ def test_a_crashed_run_ends_at_start_up_at_its_last_committed_stretch(play: Play
         expected = await short_run(store, (await store.create(article())).id, 7)
         return ran.id, idle.id, facts(expected.session)
 
-    ran, idle, expected = play(life)
+    ran, idle, expected = file(life)
 
     async def next_life(store: Store) -> None:
         stored = await store.load(ran)
@@ -138,10 +137,8 @@ def test_a_crashed_run_ends_at_start_up_at_its_last_committed_stretch(play: Play
         assert len((await store.history(stored, -1, 100))[0]) == 7
         assert (await act(store, ran, "undo")).session.position.step == 0
 
-    play(next_life)
-    with sqlite3.connect(play.path) as file:
-        assert file.execute("SELECT count(*) FROM sessions WHERE run_until IS NOT NULL").fetchone() == (0,)
-    file.close()
+    file(next_life)
+    assert file.execute("SELECT count(*) FROM sessions WHERE run_until IS NOT NULL") == [(0,)]
 
 
 def test_a_lease_that_is_over_is_ended_by_whoever_finds_it(play: Played) -> None:

@@ -5,9 +5,10 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.base import Executable
 
-from api.store import statements
+from api.store import class_statements, statements
 
-ALL = {name: value for name, value in vars(statements).items() if isinstance(value, Executable)}
+FOUND = {**vars(statements), **vars(class_statements)}
+ALL = {name: value for name, value in FOUND.items() if isinstance(value, Executable)}
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -4,7 +4,6 @@ import asyncio
 import sqlite3
 import threading
 import time
-from contextlib import closing
 from dataclasses import dataclass
 
 import pytest
@@ -13,7 +12,7 @@ from api.engine.errors import StoreFull, StoreUnavailable
 from api.store import Store
 from api.store.changes import Append
 from api.store.database import Transaction
-from tests.store.conftest import Played
+from tests.store.conftest import Played, PlayedOnFile
 from tests.store.walks import CYCLE, act, article, facts
 
 
@@ -23,7 +22,7 @@ class Recorded:
 
     log: list[tuple[int, str]]
     error: Exception | None = None
-    order: int = 0
+    order: tuple[int, bytes] = (0, b"")
 
     def apply(self, transaction: Transaction) -> int:
         self.log.append((id(transaction), threading.current_thread().name))
@@ -42,16 +41,16 @@ def test_changes_of_one_turn_share_a_transaction_on_the_writers_thread(play: Pla
     play(scenario)
 
 
-def test_a_change_alone_is_committed_where_it_stands(play: Played) -> None:
+def test_a_change_alone_is_committed_where_it_stands(file: PlayedOnFile) -> None:
     async def scenario(store: Store) -> None:
         log: list[tuple[int, str]] = []
         await store._keeper.writer.submit(Recorded(log))
         assert log[0][1] == "MainThread"
 
-    play(scenario)
+    file(scenario)
 
 
-def test_every_transaction_takes_the_lock_at_its_beginning(play: Played) -> None:
+def test_every_transaction_takes_the_lock_at_its_beginning(file: PlayedOnFile) -> None:
     async def scenario(store: Store) -> list[str]:
         said: list[str] = []
         stored = await store.create(article())
@@ -61,27 +60,26 @@ def test_every_transaction_takes_the_lock_at_its_beginning(play: Played) -> None
         connection.set_trace_callback(None)  # type: ignore[union-attr]
         return [statement.split()[0] for statement in said if "IMMEDIATE" not in statement] + said[:1]
 
-    assert play(scenario) == ["UPDATE", "INSERT", "COMMIT", "BEGIN IMMEDIATE"]
+    assert file(scenario) == ["UPDATE", "INSERT", "COMMIT", "BEGIN IMMEDIATE"]
 
 
 def test_an_answer_leaves_after_its_commit(play: Played) -> None:
     async def scenario(store: Store) -> None:
         states = [await store.create(article()) for _ in range(12)]
-        with closing(sqlite3.connect(f"file:{play.path}?mode=ro", uri=True)) as other:
 
-            async def step(id: str) -> None:
-                for action in CYCLE:
-                    stored = await act(store, id, action)
-                    seen = other.execute("SELECT revision FROM sessions WHERE key = ?", (stored.place.key,)).fetchone()
-                    assert seen == (stored.revision,)
+        async def step(id: str) -> None:
+            for action in CYCLE:
+                stored = await act(store, id, action)
+                seen = play.execute(f"SELECT revision FROM sessions WHERE key = {stored.place.key}")
+                assert seen == [(stored.revision,)]
 
-            await step(states[0].id)
-            await asyncio.gather(*(step(stored.id) for stored in states[1:]))
+        await step(states[0].id)
+        await asyncio.gather(*(step(stored.id) for stored in states[1:]))
 
     play(scenario)
 
 
-def test_a_failing_change_does_not_hurt_its_group(play: Played) -> None:
+def test_a_failing_change_does_not_hurt_its_group(file: PlayedOnFile) -> None:
     async def scenario(store: Store) -> None:
         states = [await store.create(article()) for _ in range(6)]
         log: list[tuple[int, str]] = []
@@ -96,7 +94,7 @@ def test_a_failing_change_does_not_hurt_its_group(play: Played) -> None:
         assert len(log) == 2
         assert [getattr(result, "revision", result) for result in results] == [1] * 6
 
-    play(scenario)
+    file(scenario)
 
 
 def test_a_cancelled_caller_hears_of_it_after_the_commit(play: Played) -> None:
@@ -134,7 +132,7 @@ def test_a_time_out_around_a_commit_is_a_time_out(play: Played) -> None:
     play(scenario)
 
 
-def test_closing_commits_what_waits_and_nothing_later(play: Played) -> None:
+def test_closing_commits_what_waits_and_nothing_later(file: PlayedOnFile) -> None:
     async def scenario(store: Store) -> None:
         states = [await store.create(article()) for _ in range(10)]
         steps = [asyncio.create_task(act(store, stored.id, "forward")) for stored in states]
@@ -146,13 +144,13 @@ def test_closing_commits_what_waits_and_nothing_later(play: Played) -> None:
             with pytest.raises(StoreUnavailable):
                 await store.create(article())
 
-    play(scenario)
+    file(scenario)
 
 
-def test_a_lock_held_by_another_process_is_unavailable_in_time_and_reads_go_on(play: Played) -> None:
+def test_a_lock_held_by_another_process_is_unavailable_in_time_and_reads_go_on(file: PlayedOnFile) -> None:
     async def scenario(store: Store) -> None:
         stored = await act(store, (await store.create(article())).id, *CYCLE)
-        with sqlite3.connect(play.path, isolation_level=None) as other:
+        with sqlite3.connect(file.path, isolation_level=None) as other:
             other.execute("BEGIN IMMEDIATE")
             began = time.monotonic()
             with pytest.raises(StoreUnavailable, match="locked"):
@@ -166,10 +164,10 @@ def test_a_lock_held_by_another_process_is_unavailable_in_time_and_reads_go_on(p
             assert (await waiting).revision == 4
         other.close()
 
-    play(scenario, busy_seconds=0.3)
+    file(scenario, busy_seconds=0.3)
 
 
-def test_a_full_disk_is_told_and_recovered_from(play: Played) -> None:
+def test_a_full_disk_is_told_and_recovered_from(file: PlayedOnFile) -> None:
     async def scenario(store: Store) -> None:
         connection = store._keeper.writer._connection
         stored = await store.create(article())
@@ -190,7 +188,7 @@ def test_a_full_disk_is_told_and_recovered_from(play: Played) -> None:
         after = await act(store, stored.id, "forward" if before.session.phase == "ready" else "backward")
         assert after.revision == before.revision + 1
 
-    play(scenario)
+    file(scenario)
 
 
 def test_sixty_four_sessions_step_together_and_none_is_confused_with_another(play: Played) -> None:

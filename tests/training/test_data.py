@@ -93,6 +93,7 @@ def test_rows_are_float64_and_read_only_and_the_last_column_is_the_target() -> N
         "labels": ["a", "b"],
         "targets": ["b"],
         "row_count": 2,
+        "split": {"train": 2, "validation": 0, "test": 0},
         "standardize": None,
     }
     with pytest.raises(ValueError, match="read-only"):

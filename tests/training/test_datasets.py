@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 
 import pytest
 
+from api.training.corpus import SENTENCES, VOCABULARY
 from api.training.datasets import DATASETS
 from api.training.definition import define
 from api.training.run import advance
@@ -23,6 +25,8 @@ FINGERPRINTS = {
     "spirals": "53758ae27b7ad61d",
     "memory": "a7fec168d1876893",
     "rises": "18951602bdf08fd3",
+    "reversal": "89b919783b88b678",
+    "skip_grams": "78970ff7709ae6df",
     "iris": "0a824ef8111dfb22",
     "digits": "696fec9d20028551",
 }
@@ -34,7 +38,30 @@ def test_every_set_has_its_columns_and_rows(name: str) -> None:
     assert len(row.rows) == row.row_count
     assert all(len(values) == len(row.columns) for values in row.rows)
     assert set(row.targets) < set(row.columns)
-    assert define({"data": {"dataset": name}}).row_count == row.row_count
+    assert define({"model": {"kind": "mlp"}, "data": {"dataset": name}}).row_count == row.row_count
+
+
+def test_classes_that_have_names_have_one_for_each() -> None:
+    for row in DATASETS.values():
+        if row.classes:
+            columns = [row.columns.index(name) for name in row.targets]
+            assert {values[column] for values in row.rows for column in columns} <= set(range(len(row.classes)))
+
+
+def test_a_reversal_is_one_and_some_are_kept_back() -> None:
+    rows = DATASETS["reversal"].rows
+    assert all(row[:3] == row[:2:-1] for row in rows)
+    assert len(set(rows)) == 48
+
+
+def test_skip_grams_are_neighbours_and_their_negatives_are_others() -> None:
+    together = {(one, other) for words in SENTENCES for one in words for other in words if one != other}
+    rows = [[VOCABULARY[int(word)] for word in row] for row in DATASETS["skip_grams"].rows]
+    assert {(center, context) for center, context, *_ in rows} == together
+    assert all(context not in negatives for _, context, *negatives in rows)
+    drawn = Counter(word for _, _, *negatives in rows for word in negatives)
+    assert set(drawn) == set(VOCABULARY)
+    assert drawn["king"] + drawn["cat"] > drawn["leaves"] + drawn["sea"]  # as often as in the sentences to the ¾
 
 
 def fingerprint(name: str) -> str:

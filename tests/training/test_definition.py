@@ -101,7 +101,7 @@ def test_any_name_that_is_no_column_and_not_assigned_is_a_parameter() -> None:
         ({"initializer": {"kind": "constant"}}, "/initializer/value"),
         ({"parameters": {"w3": 1}}, "/parameters/w3"),
         ({"parameters": {"w1": True}}, "/parameters/w1"),
-        ({"split": {"validation": 0.2}}, "/split"),
+        ({"split": {"validation": 0.2, "test": 5}}, "/split"),
     ],
 )
 def test_what_has_no_meaning_is_refused_with_its_place(body: dict[str, object], pointer: str) -> None:
@@ -123,3 +123,12 @@ def test_what_has_no_meaning_is_refused_with_its_place(body: dict[str, object], 
 def test_more_than_the_limits_is_refused(limits: Limits, body: dict[str, object]) -> None:
     with pytest.raises(LimitExceeded):
         define(body, limits=limits)
+
+
+def test_a_start_may_be_counted_in_epochs() -> None:
+    assert define({"start": {"epochs": 2}, "batch_size": 4}).document["start"] == {"step": 4, "phase": "ready"}
+    alone = {"model": {"kind": "expression", "source": "L = w*w"}, "data": None}
+    assert define(alone | {"start": {"epochs": 3, "phase": "forward"}}).document["start"]["step"] == 3
+    with pytest.raises(InvalidInput) as caught:
+        define({"start": {"epochs": 2, "step": 1}})
+    assert caught.value.errors[0].pointer == "/start/epochs"

@@ -13,7 +13,8 @@ from api.engine.losses import LOSSES
 from api.training.definition import Definition, define
 from api.training.fork import fork
 from api.training.run import Goal, advance
-from api.training.session import Phase, Session, listed
+from api.training.session import Phase, Session
+from api.training.snapshot import listed
 
 XOR = {"columns": ["x1", "x2", "y"], "rows": [[0, 0, 0], [0, 1, 1], [1, 0, 1], [1, 1, 0]]}
 HIDDEN = [{"units": 4, "activation": "tanh"}, {"units": 1, "activation": "sigmoid"}]

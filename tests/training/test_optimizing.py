@@ -1,159 +1,21 @@
-"""Optimisers and schedules in a session: bulk runs as stepping, slots through forks and edits, the rate in force."""
+"""Optimisers and schedules in a session: slots through forks and edits, the rate in force."""
 
 from __future__ import annotations
 
 import json
-import math
-import struct
-from typing import Any
 
 import numpy as np
 import pytest
 
 from api.engine.errors import InvalidInput
-from api.engine.optimizers import OPTIMIZERS
 from api.training.definition import Definition, define
 from api.training.fork import fork
-from api.training.run import Goal, Stretch, advance
-from api.training.session import Phase, Session, Snapshot
-
-Body = dict[str, Any]
-NETWORK: Body = {
-    "kind": "mlp",
-    "layers": [{"units": 3, "activation": "tanh"}, {"units": 1, "activation": "identity"}],
-}
-LAYER: Body = {"kind": "mlp", "layers": [{"units": 1, "activation": "identity"}]}
-NESTEROV: Body = {"kind": "nesterov", "dialect": "article"}
-RULES: dict[str, Body] = {
-    f"{dialect}-{kind}": {"kind": kind, "dialect": dialect}
-    for kind, row in OPTIMIZERS.items()
-    for dialect in row.dialects
-} | {
-    "sgd-decay": {"kind": "sgd", "weight_decay": 0.1, "momentum": 0.5},
-    "adam-decay": {"kind": "adam", "dialect": "keras", "weight_decay": 0.1},
-    "sgd-norm": {"kind": "sgd", "clip": {"norm": 2}},
-    "lion-value": {"kind": "lion", "dialect": "keras", "clip": {"value": 1}},
-    "nesterov-norm": {**NESTEROV, "clip": {"norm": 3}},
-    "nesterov-value": {**NESTEROV, "clip": {"value": 3}},
-}
-"""Every row of the table, and what can be added to its lines."""
-SCHEDULES: dict[str, Body] = {
-    "epochs": {"kind": "exponential", "gamma": 0.9},
-    "updates": {"kind": "one_cycle", "max_lr": 0.01, "total_steps": 20, "every": "update"},
-    "plateau": {"kind": "plateau", "patience": 1, "threshold": 0.3},
-}
-
-
-def step(session: Session) -> Session:
-    return session.forward().backward().update()
-
-
-def stepped(definition: Definition, steps: int) -> tuple[Snapshot, list[float]]:
-    session, losses = Session.start(definition), []
-    for _ in range(steps):
-        session = session.forward().backward()
-        losses.append(session.loss or 0.0)
-        session = session.update()
-    return session.snapshot, losses
-
-
-def towards(definition: Definition, **goal: object) -> Stretch:
-    start = Session.start(definition).snapshot
-    return advance(definition, start, goal=Goal.of(start.position, goal), seconds=math.inf, most=10**6)
-
-
-def bits(values: list[float]) -> list[bytes]:
-    return [struct.pack("<d", value) for value in values]
-
-
-def same(one: Snapshot, other: Snapshot) -> None:
-    """Equal to the last bit."""
-    assert one.position == other.position
-    assert repr(one.progress) == repr(other.progress)
-    assert list(one.slots) == list(other.slots)
-    mine, theirs = (one.parameters, *one.slots.values()), (other.parameters, *other.slots.values())
-    for left, right in zip(mine, theirs, strict=True):
-        assert list(left) == list(right)
-        for name in left:
-            assert np.asarray(left[name]).tobytes() == np.asarray(right[name]).tobytes(), name
-
-
-# runs
-
-
-@pytest.mark.parametrize("body", [{}, {"batch_size": 4}, {"model": NETWORK, "batch_size": 4}], ids=["1", "4", "net"])
-@pytest.mark.parametrize("rule", RULES)
-def test_every_optimiser_runs_bit_for_bit_as_it_steps(rule: str, body: Body) -> None:
-    definition = define({"optimizer": RULES[rule], "seed": 3, **body})
-    end, losses = stepped(definition, 40)
-    for most in (40, 7):
-        at, found = Session.start(definition).snapshot, list[float]()
-        while len(found) < 40:
-            stretch = advance(definition, at, steps=min(most, 40 - len(found)))
-            at, found = stretch.end, found + stretch.losses
-        assert bits(found) == bits(losses)
-        same(at, end)
-
-
-@pytest.mark.parametrize(
-    "body",
-    [{}, {"batch_size": 4}, {"shuffle": True}, {"model": NETWORK, "batch_size": 4}],
-    ids=["1", "4", "shuffled", "net"],
-)
-@pytest.mark.parametrize("rule", ["torch-sgd", "torch-adam", "article-nesterov", "lion-value"])
-@pytest.mark.parametrize("schedule", SCHEDULES)
-def test_every_schedule_runs_bit_for_bit_as_it_steps(schedule: str, rule: str, body: Body) -> None:
-    optimizer = RULES[rule] | {"learning_rate": 0.005}
-    definition = define({"optimizer": optimizer, "schedule": SCHEDULES[schedule], **body})
-    end, losses = stepped(definition, 41)
-    stretch = towards(definition, steps=41)
-    assert bits(stretch.losses) == bits(losses)
-    same(stretch.end, end)
-
-
-def test_without_data_every_step_is_an_epoch_to_a_schedule() -> None:
-    model = {"kind": "expression", "source": "L = (w - 3)**2"}
-    definition = define({"data": None, "model": model, "schedule": SCHEDULES["plateau"]})
-    end = towards(definition, steps=30).end
-    same(end, stepped(definition, 30)[0])
-    assert end.progress.plateau is not None
-
-
-@pytest.mark.parametrize("model", [{"kind": "linear"}, LAYER], ids=["numbers", "tensors"])
-@pytest.mark.parametrize("rule", ["lion-value", "nesterov-value", "sgd-norm", "torch-adam"])
-def test_a_run_stops_where_stepping_would_even_if_the_rule_hides_it(rule: str, model: Body) -> None:
-    data = {"columns": ["x", "y"], "rows": [[1, 1], [1, 2], [1e200, 3], [1, 4]]}
-    definition = define({"optimizer": RULES[rule], "data": data, "model": model})
-    session = Session.start(definition).forward().backward()
-    while not session.diverged:
-        session = session.update().forward().backward()
-    assert session.position.step == 2
-    stretch = towards(definition, steps=50)
-    assert (stretch.stopped_by, len(stretch.losses)) == ("diverged", 2)
-    same(stretch.end, session.snapshot)
-
-
-@pytest.mark.parametrize("optimizer", [{}, {"clip": {"value": 1}}, {"clip": {"norm": 1}}, NESTEROV], ids=str)
-def test_a_gradient_that_is_not_finite_is_seen_where_the_loss_is(optimizer: Body) -> None:
-    source = "L = sqrt(x*w - w)*0 + (w - 1)**2"  # at x = 1 the root's slope is 1/0
-    data = {"columns": ["x", "y"], "rows": [[2, 0], [1, 0], [2, 0]]}
-    body = {"model": {"kind": "expression", "source": source}, "data": data, "parameters": {"w": 2}}
-    stretch = towards(define({**body, "optimizer": {"kind": "sgd", "learning_rate": 0.1} | optimizer}), steps=9)
-    assert (stretch.stopped_by, stretch.end.position.step, len(stretch.losses)) == ("diverged", 1, 1)
-
+from api.training.run import advance
+from api.training.session import Phase, Session
+from api.training.snapshot import Snapshot
+from tests.training.choices import NETWORK, RULES, Body, same, step
 
 # slots
-
-
-def test_nothing_leaks_from_one_session_or_run_into_another() -> None:
-    definition = define({"optimizer": {"kind": "adam"}})
-    first = towards(definition, steps=20)
-    walked = Session.start(definition)
-    before = json.dumps(walked.slots)
-    for _ in range(5):
-        step(walked)
-    assert json.dumps(walked.slots) == before == json.dumps(Session.start(definition).slots)
-    same(towards(definition, steps=20).end, first.end)
 
 
 def test_slots_begin_as_the_rule_says_and_count_the_updates() -> None:
@@ -183,6 +45,29 @@ def test_a_fork_with_another_optimiser_begins_with_new_slots() -> None:
             fresh.definition, Snapshot(session.position, session.parameters, fresh.slots, other.snapshot.progress)
         )
         same(step(other).snapshot, step(again).snapshot)
+
+
+@pytest.mark.parametrize("rule", ["torch-adam", "keras-nadam", "torch-momentum", "lion-value", "nesterov-norm"])
+def test_what_a_fork_adds_counts_by_itself_and_runs_as_it_steps(rule: str) -> None:
+    def model(source: str) -> Body:
+        shapes = {"W": [2, 3], "b": [3], "c": []}
+        named = {name: shape for name, shape in shapes.items() if name in source}
+        return {"kind": "expression", "source": source, "placeholders": {"x": ["x1", "x2"]}, "shapes": named}
+
+    session = Session.start(
+        define(
+            {"model": model("yhat = sum(tanh(x @ W))\nL = (yhat - y)**2"), "optimizer": RULES[rule], "batch_size": 4}
+        )
+    )
+    for _ in range(3):
+        session = step(session)
+    session = fork(session, {"model": model("yhat = c*sum(tanh(x @ W + b))\nL = (yhat - y)**2")})
+    if "t" in session.slots:
+        assert session.slots["t"] == {"c": 0.0, "W": 3.0, "b": 0.0}
+    end = advance(session.definition, session.snapshot, steps=9).end
+    for _ in range(9):
+        session = step(session)
+    same(end, session.snapshot)
 
 
 def test_a_fork_with_other_fields_goes_on_with_its_slots() -> None:

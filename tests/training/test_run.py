@@ -11,7 +11,8 @@ import pytest
 from api.engine.errors import InvalidInput
 from api.training.definition import Definition, define
 from api.training.run import Goal, Stretch, advance, begin
-from api.training.session import Phase, Session, Snapshot
+from api.training.session import Phase, Session
+from api.training.snapshot import Snapshot
 
 
 def stepped(definition: Definition, steps: int) -> tuple[Snapshot, list[float]]:

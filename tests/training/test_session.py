@@ -8,7 +8,8 @@ import pytest
 
 from api.engine.errors import Diverged, InvalidInput, WrongPhase
 from api.training.definition import define
-from api.training.session import Phase, Position, Session
+from api.training.session import Phase, Session
+from api.training.snapshot import Position
 
 
 def article(**body: object) -> Session:
