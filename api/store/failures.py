@@ -33,6 +33,8 @@ def guarded() -> Iterator[None]:
 _DRIVERS = ("sqlite3", "pysqlite3.dbapi2", "pysqlite3", "psycopg")
 _SQLITE_LOCKED = (5, 6)
 _SQLITE_DAMAGED = (11,)
+# A table without the columns it was made with, a text that is no UTF-8 any more: they have no code of their own.
+_SQLITE_STRANGE = ("no such column", "no such table", "decode to UTF-8", "unsupported file format")
 
 _SQLITE_REASONS = {
     5: "the database is locked by another program; try again",
@@ -62,8 +64,7 @@ def translated(error: BaseException) -> StoreUnavailable:
     state: str = getattr(error, "sqlstate", None) or ""
     if code == 13 or state in _POSTGRES_FULL:
         return StoreFull("the disk that holds the database is full; nothing was changed")
-    # A table that has not the columns it was made with, or a text that is no UTF-8 any more, has no code of its own.
-    strange = any(words in str(error) for words in ("no such column", "no such table", "decode to UTF-8"))
+    strange = any(words in str(error) for words in _SQLITE_STRANGE)
     if code in _SQLITE_DAMAGED or state in _POSTGRES_DAMAGED or strange:
         return StoreDamaged(DAMAGED)
     reason = _SQLITE_REASONS.get(code) or _POSTGRES_REASONS.get(state)

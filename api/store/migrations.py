@@ -112,8 +112,8 @@ def _version(connection: Connection) -> str | None:
     with connection.begin():
         tables = inspect(connection).get_table_names()
         if "alembic_version" not in tables:
-            if tables and connection.dialect.name == "sqlite":
-                raise StoreUnavailable("the database holds another program's tables; give another one")
+            if connection.dialect.name == "sqlite":
+                _check_owner(connection, bool(tables))
             return None
         version: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     if version is not None and version > HEAD:
@@ -121,6 +121,15 @@ def _version(connection: Connection) -> str | None:
             f"the database is of version {version[:40]}, this program knows {HEAD}; install the newer program"
         )
     return version
+
+
+def _check_owner(connection: Connection, filled: bool) -> None:
+    """Raise unless a file without a version is an empty one: it is another program's, or ours and damaged."""
+    owner = connection.exec_driver_sql("PRAGMA application_id").scalar()
+    if owner == APPLICATION_ID:
+        raise StoreDamaged(DAMAGED)
+    if filled:
+        raise StoreUnavailable("the database holds another program's tables; give another one")
 
 
 def _upgrade(connection: Connection) -> None:

@@ -54,8 +54,9 @@ def fetch(transaction: Transaction, session: SessionRow) -> Found:
     """The session's definition and its current state."""
     newest = transaction.row(statements.find_newest, {"key": session.key})[0]
     assert newest == session.revision + (session.run_until is not None), "revisions have no gap and no more than a run"
-    document = transaction.row(statements.find_definition, {"key": session.key})[0]
-    base = Definition.load(codec.decode_json(document))
+    document = transaction.row(statements.find_definition, {"key": session.key})
+    assert document is not None, "a session has its definition"
+    base = Definition.load(codec.decode_json(document[0]))
     row = row_at(transaction, session.key, session.revision)
     assert row is not None, "a session's current revision always has its row"
     return Found(session, base, row, _state_of(transaction, base, row))
@@ -171,10 +172,11 @@ def _state_inside(transaction: Transaction, base: Definition, run: Row, step: in
     return Session.restore(definition, snapshot, Phase(phase), previous)
 
 
-def at_revision(transaction: Transaction, place: Place, revision: int) -> tuple[Row, Session] | None:
-    """A revision's row and state."""
+def at_revision(transaction: Transaction, place: Place, revision: int) -> tuple[Row, Session]:
+    """The row and the state of a revision that the session has had."""
     row = row_at(transaction, place.key, revision)
-    return None if row is None else (row, _state_of(transaction, place.base, row))
+    assert row is not None, "revisions have no gap"
+    return row, _state_of(transaction, place.base, row)
 
 
 def at_step(transaction: Transaction, place: Place, step: int, phase: str) -> tuple[Row, Session] | None:

@@ -123,12 +123,9 @@ class Store:
             stored = await self._keeper.load(stored.id)
         if revision == stored.revision:
             return stored
-        found = None
-        if 0 <= revision < stored.revision:
-            found = await self._keeper.look(stored, reading.at_revision, stored.place, revision)
-        if found is None:
+        if not 0 <= revision < stored.revision:
             raise NotFound(f"this session has no such revision; its newest is {stored.revision}")
-        return view(stored, *found)
+        return view(stored, *await self._keeper.look(stored, reading.at_revision, stored.place, revision))
 
     async def at_step(self, stored: Stored, step: int, phase: str) -> Stored:
         """The session in a phase of a step of the current line, also inside a run; raises NotFound.
@@ -296,9 +293,7 @@ class Store:
         now = stored.place.row
         if now.parent is None:
             raise NothingToUndo("there is no earlier action on this line", allowed=stored.session.allowed(False))
-        found = await self._keeper.look(stored, reading.at_revision, stored.place, now.parent)
-        assert found is not None, "a row's parent is never deleted"
-        target, session = found
+        target, session = await self._keeper.look(stored, reading.at_revision, stored.place, now.parent)
         return await self._append(stored, events.back_row(now, target, "undo", at=self._keeper.clock()), session, key)
 
     async def rewind(self, stored: Stored, step: int, key: Key | None = None) -> Stored:
