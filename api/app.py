@@ -11,12 +11,11 @@ from typing import Any
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Lifespan, Receive, Scope, Send
 
-from api.engine.errors import StepgradError, StoreUnavailable
+from api.engine.errors import StoreUnavailable
 from api.routes import (
     actions,
     analyses,
@@ -36,8 +35,8 @@ from api.routes import (
     views,
 )
 from api.routes.edge import Edge
-from api.routes.endpoint import include
-from api.routes.errors import on_error
+from api.routes.endpoint import Documented, include
+from api.routes.express import Express
 from api.routes.figures import Figures
 from api.routes.logs import observe
 from api.routes.operations import describe
@@ -72,37 +71,30 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     figures = Figures(lambda: app.state.service.store.figures()) if settings.metrics else None
     observers = [observe, figures.observe] if figures else [observe]
 
-    app = FastAPI(
+    rates = Rates(settings.session_rate, settings.creation_rate)
+    edge = Edge(settings.allowed_hosts, settings.limit_concurrency, settings.root_path, rates, observers)
+    app = Documented(
+        layer=edge.around,
+        default=ClientFiles(client_folder()),
         title="stepgrad",
         version=_version(),
         summary="Backpropagation one step at a time, over HTTP",
         description=DESCRIPTION,
         openapi_tags=TAGS,
         # The documentation pages of FastAPI need JavaScript from elsewhere; the document itself is at /openapi.json.
+        openapi_url=None,  # an endpoint like any other, see routes/catalog.py
         docs_url=None,
         redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # asking for it costs 20 µs a request
         root_path_in_servers=False,  # links are paths, and the document is the same under any prefix
         redirect_slashes=False,
-        lifespan=lifespan_of(settings, store, figures),
-        exception_handlers={StepgradError: on_error, HTTPException: on_error},
-        middleware=[
-            Middleware(
-                Edge,
-                settings.allowed_hosts,
-                settings.limit_concurrency,
-                settings.root_path,
-                Rates(settings.session_rate, settings.creation_rate),
-                observers,
-            )
-        ],
+        lifespan=lifespan_of(settings, store, edge, figures),
     )
     rooms = (
         *(actions, runs, sessions, recipes, views, predictions, analyses, code, live, replay),
         *(answers, assignments, submissions, comparison, practice, catalog),
     )
     include(app, *(room.routes for room in rooms))
-    app.router.default = ClientFiles(client_folder())
     described: dict[str, Any] = {}
 
     def openapi() -> dict[str, Any]:
@@ -112,7 +104,9 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     return app
 
 
-def lifespan_of(settings: Settings, store: Store | None, figures: Figures | None = None) -> Lifespan[FastAPI]:
+def lifespan_of(
+    settings: Settings, store: Store | None, edge: Edge, figures: Figures | None = None
+) -> Lifespan[FastAPI]:
     """What an application opens when it starts and closes when it ends."""
 
     @asynccontextmanager
@@ -120,6 +114,7 @@ def lifespan_of(settings: Settings, store: Store | None, figures: Figures | None
         opened = store or open_store(settings)
         service = Service(settings, opened, Workers(settings.run_workers), settings.limits, figures)
         app.state.service = service
+        app.state.express = Express(service, edge)
         sweeping = asyncio.create_task(sweep(service))
         try:
             yield

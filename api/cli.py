@@ -188,7 +188,7 @@ def answer(settings: Settings, listener: socket.socket) -> int:
     config = uvicorn.Config(
         app,
         # Beyond our limit of requests at once: connections that idle count here.
-        http=protocol(8 * settings.limit_concurrency, settings.root_path),
+        http=protocol(8 * settings.limit_concurrency, settings.root_path, lambda: app.state.express),
         ws="none",
         log_config=None,
         # uvicorn's would hold the sessions' ids, which are keys.

@@ -5,7 +5,7 @@ A learner who has the substituted lines can redo the step on paper: they hold th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from api.documents.tensors import SHORT, tensor
 from api.engine.descent import LETTERS
+from api.engine.filling import filled
 from api.engine.latex import LATEX
 from api.engine.notation import TEXT
 from api.engine.rules import Line, Rule, Value
@@ -35,11 +36,27 @@ class Symbolic(NamedTuple):
 
 
 class Explained(NamedTuple):
-    """One line with its value, and its right side ``substituted`` in numbers, None with tensors."""
+    """One line with its value; ``tree`` is its right side, with ``values`` for its names if there are any; it is None
+    where tensors are not written out."""
 
     line: Symbolic
-    substituted: Term | None
+    tree: Term | None
+    values: Sequence[Value] | None
     value: Value
+
+    @property
+    def substituted(self) -> Term | None:
+        """The right side in numbers."""
+        if self.tree is None or self.values is None:
+            return self.tree
+        return substitute(self.tree, dict(zip(names(self.tree), map(number, self.values), strict=True)))
+
+    @property
+    def text(self) -> str | None:
+        """The same as text; not for matrices."""
+        if self.tree is None or self.values is None:
+            return None if self.tree is None else TEXT.write(self.tree)
+        return filled(self.tree, [float(value) for value in self.values])
 
     @property
     def left(self) -> Term:
@@ -87,7 +104,7 @@ def _term(found: Explained, longest: float) -> Document:
         "symbol": found.line.symbol,
         "latex": found.line.latex,
         "formula": found.line.text,
-        "substituted": None if found.substituted is None else TEXT.write(found.substituted),
+        "substituted": found.text,
         "value": tensor(found.value, longest),
     }
 
@@ -103,18 +120,13 @@ def explained(update: Update, name: str, loss: str, matrices: bool = False) -> I
         if line.together:
             numbers = _everywhere(update, line, place)
             at = line.together == "gradient"
-            substituted = None if numbers is None else _at(name, loss, numbers) if at else _norm(numbers)
+            tree = None if numbers is None else _at(name, loss, numbers) if at else _norm(numbers)
+            yield Explained(symbolic[place], tree, None, value)
         else:
-            substituted = _with_numbers(line.tree, known, matrices)
-        yield Explained(symbolic[place], substituted, value)
+            values = [known[one] for one in names(line.tree)]
+            plain = matrices or not any(type(one) is not float and np.ndim(one) for one in values)
+            yield Explained(symbolic[place], line.tree if plain else None, values, value)
         known[line.symbol] = value
-
-
-def _with_numbers(tree: Term, known: Mapping[str, Value], matrices: bool) -> Term | None:
-    values = {name: known[name] for name in names(tree)}
-    if not matrices and any(np.ndim(value) for value in values.values()):
-        return None
-    return substitute(tree, {name: number(value) for name, value in values.items()})
 
 
 def _everywhere(update: Update, line: Line, place: int) -> list[Term] | None:

@@ -23,7 +23,8 @@ SYMBOLS = {"learning_rate": "η"}
 """Fields of optimisers that have a letter of their own."""
 CASES, SUM, MATMUL, PRODUCT, UNARY, POWER, ATOM = 0, 1, 2, 3, 4, 5, 9
 """How tightly a formula's outermost sign binds."""
-_SIMPLE = re.compile(r"[\w.]+")
+SIMPLE = re.compile(r"[\w.]+")
+"""What needs no brackets as an exponent."""
 WHOLE = 24
 """Numbers up to which a tensor is written out; of a larger one the first ``BEGUN`` along each axis, then dots."""
 BEGUN = 3
@@ -200,7 +201,7 @@ class Script:
         return f"-{text}"
 
     def power(self, base: str, exponent: str) -> str:
-        return f"{base}**{exponent if _SIMPLE.fullmatch(exponent) else f'({exponent})'}"
+        return f"{base}**{exponent if SIMPLE.fullmatch(exponent) else f'({exponent})'}"
 
     def fraction(self, above: Piece, below: Piece) -> Piece:
         over = self.bracket(above.text) if above.binds < PRODUCT else above.text

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -49,6 +50,7 @@ def named_edges(graph: Graph) -> list[Edge]:
     return [Edge(source, target, tuple(places)) for (source, target), places in uses.items()]
 
 
+@lru_cache(maxsize=512)
 def assignments(graph: Graph) -> list[tuple[int, list[Node]]]:
     """For each assigned quantity its own operations, in topological order; the last one is the quantity itself."""
     result: list[tuple[int, list[Node]]] = []
@@ -69,8 +71,7 @@ def named_partials(graph: Graph, values: Sequence[Value]) -> dict[tuple[int, int
     Within one formula the partials are added up over its uses of the source; one number per row wherever the formula
     has rows, for the loss too, whose partials are those of its rows, each with the 1/n of a mean.
     """
-    use = kernels(graph)
-    named = {node.index for node in graph.named}
+    use, named = kernels(graph), _named(graph)
     partials: dict[tuple[int, int], Value] = {}
     for target, inside in assignments(graph):
         gradients: dict[int, Value] = {target: use.constant(1.0)}
@@ -84,6 +85,11 @@ def named_partials(graph: Graph, values: Sequence[Value]) -> dict[tuple[int, int
                 else:
                     gradients[operand] = share  # an operation inside of a formula stands there once
     return partials
+
+
+@lru_cache(maxsize=512)
+def _named(graph: Graph) -> frozenset[int]:
+    return frozenset(node.index for node in graph.named)
 
 
 def _is_tangled(graph: Graph, target: int, node: Node, upstream: Value, values: Sequence[Value]) -> bool:

@@ -29,7 +29,7 @@ from api.engine.errors import (
 from api.routes.answering import ACTION_KINDS, answer_action
 from api.routes.bodies import Ask, read
 from api.routes.endpoint import router
-from api.routes.negotiation import Kind, check_revision, expected_revisions, negotiate
+from api.routes.negotiation import Kind, check_revision, negotiate
 from api.routes.operations import acting
 from api.routes.service import Service, service_of, work_of, work_of_epochs_end
 from api.store import Key, Stored
@@ -48,19 +48,19 @@ Write = Callable[[Service, Stored, Ask, Key | None], Awaitable[Stored]]
 @routes.post("/v1/sessions/{id}/forward", **acting("forward", "Feed the batch forward: predictions and loss"))
 async def forward(request: Request) -> Response:
     """Compute every value of the graph for the present batch."""
-    return await act(request, "forward", _step("forward", Session.forward))
+    return await act(request, "forward", STEPS["forward"])
 
 
 @routes.post("/v1/sessions/{id}/backward", **acting("backward", "Every partial and every gradient, by the chain rule"))
 async def backward(request: Request) -> Response:
     """Go through the graph backward, from the loss to the parameters."""
-    return await act(request, "backward", _step("backward", Session.backward))
+    return await act(request, "backward", STEPS["backward"])
 
 
 @routes.post("/v1/sessions/{id}/update", **acting("update", "The optimiser's step; the next batch is fed"))
 async def update(request: Request) -> Response:
     """Change the parameters by their gradients and go to the next batch."""
-    return await act(request, "update", _step("update", Session.update))
+    return await act(request, "update", STEPS["update"])
 
 
 @routes.post("/v1/sessions/{id}/undo", **acting("undo", "One action further back on the current line"))
@@ -90,6 +90,13 @@ def _step(action: str, change: Callable[[Session], Session]) -> Write:
     return write
 
 
+STEPS: dict[str, Write] = {
+    "forward": _step("forward", Session.forward),
+    "backward": _step("backward", Session.backward),
+    "update": _step("update", Session.update),
+}
+
+
 async def _undo(service: Service, stored: Stored, ask: Ask, key: Key | None) -> Stored:
     ask.typed(EmptyBody)
     return await service.store.undo(stored, key)
@@ -104,16 +111,21 @@ async def act(request: Request, action: str, write: Write) -> Response:
     service = service_of(request)
     kind = negotiate(request, ACTION_KINDS)
     ask = await asked(request, service)
-    key = key_of(request, ask, kind)
-    async with service.store.writing(request.path_params["id"]) as held:
-        stored, before = await settled(request, held, action, ask, key, lambda now: write(service, now, ask, key))
-    if stored is None:
-        return await answer_action(request, before, kind, minimal=ask.minimal, replayed=True)
-    return await answer_action(request, stored, kind, minimal=ask.minimal)
+    stored, replayed = await done(service, request.path_params["id"], action, write, ask, key_of(request, ask, kind))
+    return await answer_action(request, stored, kind, minimal=ask.minimal, replayed=replayed)
+
+
+async def done(
+    service: Service, id: str, action: str, write: Write, ask: Ask, key: Key | None = None
+) -> tuple[Stored, bool]:
+    """The session after one write, and whether it was done before, with the same key."""
+    async with service.store.writing(id) as held:
+        stored, before = await settled(service, held, action, ask, key, lambda now: write(service, now, ask, key))
+    return (before, True) if stored is None else (stored, False)
 
 
 async def settled(
-    request: Request,
+    service: Service,
     stored: Stored,
     action: str,
     ask: Ask,
@@ -124,12 +136,12 @@ async def settled(
 
     Another server may write while we do. Then the session is looked at anew, as if the request had come a moment later.
     """
-    store = service_of(request).store
+    store = service.store
     for patience in range(PATIENCE, 0, -1):
         known = await store.replay(key) if key else None
         if known:
             return None, await store.at_revision(stored, known.revision)
-        permit(stored, action, request, ask)
+        permit(stored, action, ask)
         try:
             return await write(stored), stored
         except (StaleRevision, KeyTaken):
@@ -156,12 +168,12 @@ def writable(stored: Stored) -> Stored:
     return stored
 
 
-def permit(stored: Stored, action: str, request: Request, ask: Ask) -> None:
+def permit(stored: Stored, action: str, ask: Ask) -> None:
     """Raise unless revision and phase allow the action.
 
     StaleRevision first, then RunInProgress, NothingToUndo, Diverged or WrongPhase.
     """
-    check_revision(stored.revision, expected_revisions(request))
+    check_revision(stored.revision, ask.expected)
     if ask.revision is not None:
         check_revision(stored.revision, frozenset({ask.revision}))
     allowed = stored.session.allowed(stored.undoable)

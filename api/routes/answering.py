@@ -20,7 +20,7 @@ from api.pages.svg import graph
 from api.pages.text import state_text
 from api.routes.negotiation import IMMUTABLE, MEDIA_TYPES, PAGE, REVALIDATE, Kind, entity_tag, not_modified
 from api.routes.page import session_html
-from api.routes.service import root_of, service_of
+from api.routes.service import Service, root_of, service_of
 from api.store import Stored
 
 STATE_KINDS = (Kind.JSON, Kind.HTML, Kind.TEXT, Kind.SVG, Kind.DOT)
@@ -71,7 +71,7 @@ def query_of(request: Request, model: type[Q]) -> Q:
     """The query string's parameters; raises InvalidInput naming the parameter."""
     try:
         if not request.scope["query_string"]:
-            return model()
+            return PLAIN if model is View else model()  # type: ignore[return-value]
         return model.model_validate(dict(request.query_params))
     except ValidationError as error:
         listed = [FieldError("", f"query parameter {item['loc'][0]}: {_lower(item['msg'])}") for item in error.errors()]
@@ -89,15 +89,19 @@ def base_of(request: Request, id: str) -> str:
 
 def state_document(request: Request, stored: Stored, view: View = PLAIN, arrays: str = "") -> dict[str, Any]:
     """A session's state as the plain dict that every representation is made from; a page has its own ``arrays``."""
-    store = service_of(request).store
-    until = store.expires_at(stored)
+    return document_of(service_of(request), base_of(request, stored.id), stored, view, arrays)
+
+
+def document_of(service: Service, base: str, stored: Stored, view: View = PLAIN, arrays: str = "") -> dict[str, Any]:
+    """The same without a request: ``base`` is the session's address."""
+    until = service.store.expires_at(stored)
     return state(
         stored,
-        base=base_of(request, stored.id),
+        base=base,
         detail=view.detail,
         arrays=arrays or view.arrays,
         layout=place if view.layout else None,
-        notices=store.warnings,
+        notices=service.store.warnings,
         expires_at=until.isoformat().replace("+00:00", "Z") if until else None,
     )
 
@@ -155,9 +159,15 @@ async def answer_state(
     # The page of a revision says where the session is by now, and has buttons only while it is there.
     current = (await service_of(request).store.load(stored.id)).revision if kind is Kind.HTML else None
     headers = headers_of(stored, kind, view, fixed=fixed, current=current)
-    if not_modified(request, headers["ETag"]):
+    fresh = not_modified(request, headers["ETag"])
+    body = None if fresh else await rendered(request, stored, kind, view)
+    if kind is Kind.JSON and view is PLAIN and not isinstance(body, str):
+        answers, target = service_of(request).answers, request.scope["raw_path"]
+        if not fresh or answers.get(target) is None:
+            answers.keep(target, stored, headers, body, fixed)
+    if fresh:
         return Response(status_code=304, headers=headers)
-    return Response(await rendered(request, stored, kind, view), 200, headers, MEDIA_TYPES[kind])
+    return Response(body, 200, headers, MEDIA_TYPES[kind])
 
 
 async def answer_action(

@@ -12,7 +12,8 @@ import asyncio
 import hashlib
 import json
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -27,6 +28,7 @@ from api.engine.errors import BodyTooLarge, BodyTooSlow, FieldError, InvalidInpu
 from api.engine.wording import pointer_part, shown
 from api.routes.faults import faults
 from api.routes.forms import coerced, nested
+from api.routes.negotiation import expected_revisions
 from api.routes.strict_json import parse
 from api.training.limits import Limits
 
@@ -37,10 +39,11 @@ SILENCE_SECONDS = 20.0  # in the midst of a body
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A body as read: its own fields, and the control fields apart."""
+    """A body as read: its own fields, and the control fields apart; ``expected`` are If-Match's revisions."""
 
     fields: dict[str, Any] = field(default_factory=dict)
     revision: int | None = None
+    expected: frozenset[int] | None = None
     key: str | None = None
     server_key: str | None = None
     minimal: bool = False
@@ -49,7 +52,7 @@ class Ask:
 
     def typed(self, model: type[BaseModel]) -> dict[str, Any]:
         """The fields as the model types them, only those that were given; raises InvalidInput with every fault."""
-        if not self.fields and not any(field.is_required() for field in model.model_fields.values()):
+        if not self.fields and may_be_empty(model):
             return {}
         fields = coerced(self.fields, model) if self.is_form else self.fields
         try:
@@ -63,6 +66,12 @@ class Ask:
         """A digest of what is asked, the same for the same fields however they are written down."""
         text = json.dumps([self.fields, self.revision], sort_keys=True, ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+@lru_cache(maxsize=64)
+def may_be_empty(model: type[BaseModel]) -> bool:
+    """Whether none of its fields must be given."""
+    return not any(field.is_required() for field in model.model_fields.values())
 
 
 def summary(listed: tuple[FieldError, ...]) -> str:
@@ -80,9 +89,10 @@ async def read(request: Request, limits: Limits) -> Ask:
     """
     key = check_key(request.headers.get("idempotency-key"))
     minimal = prefers_minimal(request)
+    expected = expected_revisions(request)
     body = await read_bytes(request, limits.body_bytes)
     if not body:
-        return Ask(key=key, minimal=minimal, limits=limits)
+        return Ask(expected=expected, key=key, minimal=minimal, limits=limits)
     media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise UnsupportedMediaType("compressed bodies are not read; send it without Content-Encoding")
@@ -94,7 +104,7 @@ async def read(request: Request, limits: Limits) -> Ask:
         raise UnsupportedMediaType(
             f"a body of type {shown(media_type)} is not read; send application/json, {FORMS[0]} or {FORMS[1]}"
         )
-    return with_control(fields, key, minimal, media_type in FORMS, limits)
+    return replace(with_control(fields, key, minimal, media_type in FORMS, limits), expected=expected)
 
 
 def with_control(fields: dict[str, Any], key: str | None, minimal: bool, is_form: bool, limits: Limits) -> Ask:
@@ -117,7 +127,15 @@ def with_control(fields: dict[str, Any], key: str | None, minimal: bool, is_form
     if control.get("return") not in (None, "minimal", "representation"):
         raise InvalidInput("return must be minimal or representation", "/return")
     wants_minimal = control["return"] == "minimal" if "return" in control else minimal
-    return Ask(fields, revision, check_key(key or field_key), server_key, wants_minimal, is_form, limits)
+    return Ask(
+        fields,
+        revision,
+        key=check_key(key or field_key),
+        server_key=server_key,
+        minimal=wants_minimal,
+        is_form=is_form,
+        limits=limits,
+    )
 
 
 def check_key(key: str | None) -> str | None:

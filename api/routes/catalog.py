@@ -45,6 +45,13 @@ async def show_limits(request: Request) -> Response:
     return Response(to_json(asdict(service_of(request).limits)), headers=_CACHED, media_type=MEDIA_TYPES[Kind.JSON])
 
 
+@routes.get("/openapi.json", include_in_schema=False)
+async def openapi(request: Request) -> Response:
+    """The document itself."""
+    document = request.scope["app"].openapi()
+    return Response(to_json(document), headers=_CACHED, media_type=MEDIA_TYPES[Kind.JSON])
+
+
 @routes.get(
     "/docs",
     **operation(

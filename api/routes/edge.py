@@ -57,14 +57,12 @@ class Edge:
 
     def __init__(
         self,
-        app: ASGIApp,
         allowed_hosts: Iterable[str] = (),
         limit: int = 1000,
         root_path: str = "",
         rates: Rates | None = None,
         observers: Sequence[Observer] = (),
     ) -> None:
-        self.app = app
         self.root_path = root_path
         self.is_own_host = host_check(allowed_hosts)
         self.limit = limit
@@ -72,22 +70,23 @@ class Edge:
         self.observers = observers
         self.under_way = 0
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one ASGI scope."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        self.under_way += 1
-        try:
-            await self._serve(scope, receive, send)
-        finally:
-            self.under_way -= 1
+    def around(self, app: ASGIApp) -> ASGIApp:
+        """The application for requests that has ``app`` inside."""
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+            self.under_way += 1
+            try:
+                await self._serve(app, scope, receive, send)
+            finally:
+                self.under_way -= 1
+
+        return serve
+
+    async def _serve(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         if self.root_path:
             scope["root_path"] = self.root_path
         headers = Headers(scope=scope)
-        request_id = scope["request_id"] = id_of(headers)
+        request_id = scope["request_id"] = id_of(headers.get("x-request-id", ""))
         headed = scope["method"] == "HEAD"
         if headed:
             # A copy: the server keeps the original and so knows that no body follows.
@@ -106,7 +105,7 @@ class Edge:
 
         try:
             refusal = await self._refuse(scope, receive, headers)
-            await (refusal or self.app)(scope, receive, finish)
+            await (refusal or app)(scope, receive, finish)
         except ClientDisconnect:
             status = status or GONE  # nobody is there to read an answer
         except Exception as error:
@@ -143,9 +142,8 @@ GONE = 499
 """What is noted, as by nginx, of a request whose sender left before it was answered."""
 
 
-def id_of(headers: Headers) -> str:
+def id_of(given: str) -> str:
     """The request's id in the log: the proxy's, if it has a sensible one, so that both logs can be read together."""
-    given = headers.get("x-request-id", "")
     if 8 <= len(given) <= 64 and given.isascii() and given.replace("-", "").isalnum():
         return given
     return secrets.token_hex(8)

@@ -14,7 +14,7 @@ from api.pages.html import live_frame, live_head, live_tail
 from api.routes.answering import Query, query_of, state_document
 from api.routes.endpoint import router
 from api.routes.negotiation import Kind, negotiate
-from api.routes.operations import MEDIA, TEXT, operation
+from api.routes.operations import EVENT, MEDIA, TEXT, operation
 from api.routes.page import parts
 from api.routes.service import Service, root_of, service_of
 from api.routes.streams import SIGN_OF_LIFE, Stream, event
@@ -39,7 +39,7 @@ class Since(Query):
         "live",
         "A page or event stream that stays open",
         "sessions",
-        {200: {MEDIA["events"]: TEXT, MEDIA["html"]: TEXT}},
+        {200: {MEDIA["events"]: EVENT, MEDIA["html"]: TEXT}},
         query=Since,
         headers=("Last-Event-ID",),
         problems=(422,),

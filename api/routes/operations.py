@@ -88,11 +88,19 @@ MEDIA = {
     "python": "text/x-python",
 }
 TEXT: Json = {"schema": {"type": "string"}}
+EVENT: Json = {
+    "schema": {
+        "type": "object",
+        "description": "One event of the stream; its data is a JSON document.",
+        "properties": {name: {"type": "string"} for name in ("id", "event", "data")},
+        "required": ["event", "data"],
+    }
+}
 
 
 def media(*names: str) -> Json:
     """The content of an answer that is only text of these kinds."""
-    return {MEDIA[name]: TEXT for name in names}
+    return {MEDIA[name]: EVENT if name == "events" else TEXT for name in names}
 
 
 def ref(model: type[BaseModel] | Json) -> Json:

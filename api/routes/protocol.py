@@ -5,22 +5,40 @@
     a head that takes longer than HEAD_SECONDS         408
     more connections than the service holds            503
 
-A body that does not come is ``routes.bodies``' affair.
+A body that does not come is ``routes.bodies``' affair. Plain requests go to ``routes.express`` from here, all others to
+the application.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from http import HTTPStatus
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.documents.state import to_json
 from api.routes.edge import with_headers
 from api.routes.errors import HTTP_PROBLEMS
+from api.routes.express import Express
 
 HEAD_BYTES = 65_536
 HEAD_SECONDS = 20.0
+
+
+Answer = bytes | Coroutine[Any, Any, bytes]
+
+
+class Going:
+    """A plain request under way, as the protocol sees what ``RequestResponseCycle`` is for all others."""
+
+    __slots__ = ("disconnected", "keep_alive", "message_event", "response_complete")
+
+    def __init__(self) -> None:
+        self.response_complete = self.disconnected = False
+        self.keep_alive = True
+        self.message_event = asyncio.Event()
 
 
 class Protocol(HttpToolsProtocol):
@@ -30,6 +48,11 @@ class Protocol(HttpToolsProtocol):
     root = ""
     head_seconds = HEAD_SECONDS
 
+    @staticmethod
+    def express() -> Express | None:
+        """The short way of plain requests, if there is one."""
+        return None
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for a head, but not for ever."""
         super().connection_made(transport)
@@ -37,6 +60,7 @@ class Protocol(HttpToolsProtocol):
         self._in_body = False
         self._went_on = False
         self._deadline: asyncio.TimerHandle | None = None
+        self._plain: Answer | None = None
         if len(self.connections) > self.most:
             self.refuse(503)
         else:
@@ -64,12 +88,47 @@ class Protocol(HttpToolsProtocol):
         """The head is here."""
         self._went_on = self._in_body = True
         self._unexpect()
-        super().on_headers_complete()
+        self._plain = self._taken()
+        if self._plain is None:
+            super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """The whole request is."""
         self._went_on, self._in_body = True, False
-        super().on_message_complete()
+        answer, self._plain = self._plain, None
+        if answer is None:
+            super().on_message_complete()
+        elif isinstance(answer, bytes):
+            self._send(answer)
+        else:
+            self.cycle = going = Going()  # type: ignore[assignment]
+            task = self.loop.create_task(self._answer(answer, going))
+            task.add_done_callback(self.tasks.discard)
+            self.tasks.add(task)
+
+    def _taken(self) -> Answer | None:
+        """What a plain request is answered with; None if this one is not, or has to wait for those before it."""
+        express, before = self.express(), self.cycle
+        if express is None or (before is not None and not before.response_complete) or self.flow.write_paused:
+            return None
+        if self.parser.get_http_version() != "1.1" or not self.parser.should_keep_alive():
+            return None
+        return express.take(self.parser.get_method(), self.url, self.headers, self.server)
+
+    async def _answer(self, answer: Coroutine[Any, Any, bytes], going: Going) -> None:
+        content = await answer
+        going.response_complete = True
+        if not going.disconnected:
+            self._send(content)
+            if not going.keep_alive:
+                self.transport.close()
+
+    def _send(self, content: bytes) -> None:
+        """An answer, with what the server says in each behind its status line."""
+        status, _, rest = content.partition(b"\r\n")
+        said = (b"%b: %b\r\n" % pair for pair in self.server_state.default_headers)
+        self.transport.write(b"".join([status, b"\r\n", *said, rest]))
+        self.on_response_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 (uvicorn's words, for which we have our own)
         """What uvicorn does with what is no HTTP."""
@@ -104,6 +163,8 @@ class Protocol(HttpToolsProtocol):
             self.refuse(408)
 
 
-def protocol(connections: int, root_path: str) -> type[asyncio.Protocol]:
-    """The protocol that holds so many connections at once."""
-    return type("Protocol", (Protocol,), {"most": connections, "root": root_path})
+def protocol(
+    connections: int, root_path: str, express: Callable[[], Express | None] = Protocol.express
+) -> type[asyncio.Protocol]:
+    """The protocol that holds so many connections at once, and takes plain requests the short way."""
+    return type("Protocol", (Protocol,), {"most": connections, "root": root_path, "express": staticmethod(express)})

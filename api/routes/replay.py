@@ -22,7 +22,7 @@ from api.routes.answering import Query, base_of, query_of, state_document
 from api.routes.endpoint import router
 from api.routes.live import FRAMES
 from api.routes.negotiation import Kind, negotiate
-from api.routes.operations import MEDIA, TEXT, operation
+from api.routes.operations import EVENT, MEDIA, TEXT, operation
 from api.routes.page import parts
 from api.routes.service import root_of, service_of
 from api.routes.streams import SIGN_OF_LIFE, Stream, event
@@ -99,7 +99,7 @@ class Showing:
         "replay",
         "The stored states, one after the other",
         "sessions",
-        {200: {MEDIA["events"]: TEXT, MEDIA["html"]: TEXT}, 204: None},
+        {200: {MEDIA["events"]: EVENT, MEDIA["html"]: TEXT}, 204: None},
         query=Choice,
         headers=("Last-Event-ID",),
         problems=(422,),

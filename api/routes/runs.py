@@ -27,7 +27,7 @@ from api.routes.actions import asked, key_of, settled
 from api.routes.answering import ACTION_KINDS, answer_action, state_document
 from api.routes.endpoint import router
 from api.routes.negotiation import Kind, negotiate
-from api.routes.operations import TEXT, acting, json_of
+from api.routes.operations import EVENT, TEXT, acting, json_of
 from api.routes.service import Service, service_of, work_of, work_of_epochs_end
 from api.routes.streams import Chunks, Stream, departure, event
 from api.store import Key, Stored
@@ -55,7 +55,7 @@ INLINE_START = 64  # steps to a new session's start that nobody notices
         "Many steps",
         body=RunBody,
         example={"epochs": 1, "until": {"loss_below": 0.001}},
-        content=json_of(schemas.State, text=TEXT, events=TEXT),
+        content=json_of(schemas.State, text=TEXT, events=EVENT),
     ),
 )
 async def run(request: Request) -> Response:
@@ -67,7 +67,7 @@ async def run(request: Request) -> Response:
     async with AsyncExitStack() as held:
         stored = await held.enter_async_context(service.store.writing(request.path_params["id"]))
         going, stored = await settled(
-            request, stored, "run", ask, key, lambda now: started(service, now, ask.typed(RunBody), key)
+            service, stored, "run", ask, key, lambda now: started(service, now, ask.typed(RunBody), key)
         )
         going = going or Run(service, stored, None, key)
         if kind is Kind.EVENTS:

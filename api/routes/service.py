@@ -1,4 +1,4 @@
-"""What handlers share: the settings, the store, the processes for long runs, and whether it closes."""
+"""What handlers share: the settings, the store, the processes for long runs, the last answers, whether it closes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from starlette.requests import Request
 
 from api.routes.figures import Figures
+from api.routes.kept import Answers
 from api.routes.workers import Workers
 from api.settings import Settings
 from api.store import Store
@@ -24,6 +25,7 @@ class Service:
     workers: Workers
     limits: Limits
     figures: Figures | None = None
+    answers: Answers = field(default_factory=Answers)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
 
 

@@ -193,7 +193,7 @@ async def fork_session(request: Request) -> Response:
 
 
 async def _fork(request: Request, source: Stored, ask: Ask, key: Key | None) -> Stored:
-    permit(source, "fork", request, ask)
+    permit(source, "fork", ask)
     service = service_of(request)
     fields = ask.typed(ForkBody)
     if "step" in fields:
@@ -220,7 +220,7 @@ async def remove(request: Request) -> Response:
     ask = await asked(request, service)
     async with service.store.writing(request.path_params["id"]) as stored:
         ask.typed(EmptyBody)
-        await settled(request, stored, "delete", ask, None, service.store.delete)
+        await settled(service, stored, "delete", ask, None, service.store.delete)
     if kind is Kind.HTML:
         return Response(status_code=303, headers={"Location": f"{root_of(request)}/"})
     return Response(status_code=204)

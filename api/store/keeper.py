@@ -109,6 +109,12 @@ class Keeper:
     def _is_over(self, stored: Stored, seconds: float) -> bool:
         return not stored.pinned and stored.place.row.at + seconds < self.clock()
 
+    def at_hand(self, read_id: str) -> Stored | None:
+        """The session now, where memory alone is sure of it; None where the database must be asked."""
+        if self.database.shared or self.retention_seconds or read_id in self.running:
+            return None
+        return self.cache.get(read_id)
+
     async def _compared(self, stored: Stored) -> Stored | None:
         """The cached state, if no other server has moved the session on."""
         session = await self.read(reading.find, stored.read_id, stored.read_id)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable
+from typing import Any
 
 from api.engine.errors import StoreDamaged
 
@@ -53,11 +54,21 @@ def checksum(columns: Iterable[object]) -> int:
     SQLite keeps an infinite loss but turns NaN into NULL and -0.0 into 0.0, and gives a whole number back as an integer
     or a float as the column's type says.
     """
-    told = [_told(value) for value in columns]
+    told = [
+        value if (kind := type(value)) is str or value is None else _number(value) if kind in _NUMBERS else _told(value)
+        for value in columns
+    ]
     return zlib.crc32(repr(told).encode("utf-8", "surrogatepass"))
+
+
+_NUMBERS = frozenset({int, float, bool})
+
+
+def _number(value: Any) -> float | None:
+    return None if value != value else float(value) + 0.0
 
 
 def _told(value: object) -> object:
     if isinstance(value, int | float):
-        return None if value != value else float(value) + 0.0
+        return _number(value)
     return bytes(value) if isinstance(value, memoryview | bytearray) else value

@@ -117,6 +117,10 @@ class Store:
         """The session now, by either of its ids; raises NotFound."""
         return await self._keeper.load(id)
 
+    def at_hand(self, read_id: str) -> Stored | None:
+        """The session now by its read id, where memory alone is sure of it; None where ``load`` must be asked."""
+        return self._keeper.at_hand(read_id)
+
     async def at_revision(self, stored: Stored, revision: int) -> Stored:
         """The session as it was at a revision, also at one later than ``stored``'s; raises NotFound."""
         if revision > stored.revision:  # perhaps committed since; a run's own revision is not before the run has ended

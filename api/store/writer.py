@@ -2,11 +2,13 @@
 
     submit ─ submit ─ submit        changes that arrive in the same turn of the event loop
              │
-        one of them? ── yes ──► committed at once, on the loop's own thread: no hop to another
+        a quick disk? ── yes ──► one transaction, one fsync, on the loop's own thread
              │ no
-        the writer's thread ──► one transaction, one fsync; whoever arrives meanwhile is in the next group
+        the writer's thread ──► the same there; whoever arrives meanwhile is in the next group
 
-An answer leaves only after its commit. A change that fails does not hurt its group: the group is rolled back and its
+A hop to another thread costs more than a quick disk does: each statement there lets go of the interpreter, and gets it
+back only when the loop's thread lets go of it in turn (64 clients stepping: 2.2 times as many requests without). An
+answer leaves only after its commit. A change that fails does not hurt its group: the group is rolled back and its
 changes are tried one by one.
 """
 
@@ -59,7 +61,7 @@ class Writer:
         self.seconds = 0.0
         self._waiting: list[_Pending] = []
         self._scheduled = False
-        self._seconds = 0.0  # a commit's time, as a moving mean
+        self._forcing = 0.0  # seconds that a commit takes when all is written, as a moving mean
         self._groups: SimpleQueue[tuple[asyncio.AbstractEventLoop, list[_Pending]] | None] = SimpleQueue()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -105,10 +107,10 @@ class Writer:
         group, self._waiting = self._waiting, []
         if not group:
             return
-        if len(group) == 1 and self._seconds < SLOW_COMMIT and not self._database.shared:
-            result = self._try(group)
-            if not is_locked(result):
-                self._deliver(group, result if isinstance(result, list) else [result])
+        if self._forcing < SLOW_COMMIT and not self._database.shared:
+            results = self._commit(group)
+            if not any(map(is_locked, results)):
+                self._deliver(group, results)
                 return
         if self._database.shared:
             # All servers lock in one order, so that they never wait for one another in a ring.
@@ -123,7 +125,7 @@ class Writer:
         while (task := self._groups.get()) is not None:
             loop, group = task
             try:
-                results = self._commit(group)
+                results = self._commit_patiently(group)
             except BaseException as error:  # whoever waits must hear of it, whatever it is
                 results = [error] * len(group)
             with suppress(RuntimeError):  # the loop was closed under us, so nobody waits any more
@@ -150,19 +152,22 @@ class Writer:
         for pending, result in zip(group, results, strict=True):
             pending.finish(result)
 
-    def _commit(self, group: list[_Pending]) -> list[Any]:
+    def _commit_patiently(self, group: list[_Pending]) -> list[Any]:
         self._database.wait_for_lock(self._connection, wait=True)
         try:
-            together = self._try(group)
-            if isinstance(together, list):
-                return together
-            # SQLite locks its whole file, so that the others would only wait in vain; PostgreSQL a row of one of them
-            if len(group) == 1 or (is_locked(together) and not self._database.shared):
-                return [together] * len(group)
-            alone = [self._try([pending]) for pending in group]
-            return [result[0] if isinstance(result, list) else result for result in alone]
+            return self._commit(group)
         finally:
             self._database.wait_for_lock(self._connection, wait=False)
+
+    def _commit(self, group: list[_Pending]) -> list[Any]:
+        together = self._try(group)
+        if isinstance(together, list):
+            return together
+        # SQLite locks its whole file, so that the others would only wait in vain; PostgreSQL a row of one of them
+        if len(group) == 1 or (is_locked(together) and not self._database.shared):
+            return [together] * len(group)
+        alone = [self._try([pending]) for pending in group]
+        return [result[0] if isinstance(result, list) else result for result in alone]
 
     def _try(self, group: Sequence[_Pending]) -> list[Any] | Exception:
         """Each change's result, or the error for which all were rolled back.
@@ -179,18 +184,15 @@ class Writer:
                     self._connection = self._connected()
                 with self._database.transaction(self._connection) as transaction:
                     results = [pending.change.apply(transaction) for pending in group]
-                    committing = True
+                    committing, applied = True, time.perf_counter()
             except Exception as error:
                 if last or committing or not self._database.is_lost(self._connection):
                     return error
             else:
-                took = time.perf_counter() - began
-                self._seconds += 0.1 * (took - self._seconds)
-                self.commits, self.changes, self.seconds = (
-                    self.commits + 1,
-                    self.changes + len(group),
-                    self.seconds + took,
-                )
+                ended = time.perf_counter()
+                self._forcing += 0.1 * (ended - applied - self._forcing)
+                self.commits, self.changes = self.commits + 1, self.changes + len(group)
+                self.seconds += ended - began
                 return results
         raise AssertionError("the second try ends in one way or the other")
 

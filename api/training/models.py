@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakValueDictionary
 
 from api.engine.builder import build
 from api.engine.errors import FieldError, InvalidInput, LimitExceeded
@@ -141,15 +142,20 @@ def _graph(
 ) -> Graph:
     placeholders: dict[str, Shape] = dict.fromkeys(() if data is None else data.columns, ())
     placeholders |= {name: feed.shape for name, feed in (feeds or {}).items()}
-    return build(
-        source,
-        placeholders,
-        shapes=shapes,
-        outputs=None if outputs is None else [str(name) for name in outputs],
-        loss=None if target is None else str(target),
-        reduction=str(loss["reduction"]),
-        max_nodes=limits.nodes,
-    )
+    named = None if outputs is None else tuple(str(name) for name in outputs)
+    options = (named, None if target is None else str(target), str(loss["reduction"]), limits.nodes)
+    asked = (source, tuple(placeholders.items()), tuple((shapes or {}).items()), *options)
+    graph = _GRAPHS.get(asked)
+    if graph is None:
+        outputs, target, reduction, most = options
+        graph = _GRAPHS[asked] = build(
+            source, placeholders, shapes=shapes, outputs=outputs, loss=target, reduction=reduction, max_nodes=most
+        )
+    return graph
+
+
+_GRAPHS: WeakValueDictionary[tuple[Any, ...], Graph] = WeakValueDictionary()
+"""The graphs in use, by all that they are made from: a class whose sessions are alike has one."""
 
 
 MODELS: dict[str, Model] = {

@@ -135,7 +135,7 @@ class Session:
         use = kernels(self.definition.graph)
         return {name: use.given(value) for name, value in self.definition.inputs(self.batch_rows).items()}
 
-    @property
+    @cached_property
     def loss(self) -> float | None:
         """The present batch's loss, once computed."""
         return None if self.values is None else float(self.values[self.definition.graph.loss])
@@ -152,12 +152,12 @@ class Session:
         """The Euclidean norm of all gradients together, in phase ``backward``."""
         return math.hypot(*(norm(gradient) for gradient in (self.gradients or {}).values()))
 
-    @property
+    @cached_property
     def learning_rate(self) -> float:
         """The learning rate of the present step, as the schedule has it."""
         return self.definition.rate(self.position.step, self.position.epoch, self.snapshot.progress.plateau)
 
-    @property
+    @cached_property
     def diverged(self) -> bool:
         """Whether the present batch's loss or a gradient is not finite."""
         numbers = [] if self.loss is None else [self.loss, *(self.gradients or {}).values()]

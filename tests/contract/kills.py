@@ -20,6 +20,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ from tests.routes.serving import serving
 BODY = {"optimizer": {"learning_rate": 0.01}, "batch_size": 2, "shuffle": True, "seed": 5}
 LONG_RUN = 60_000
 """Steps that take so long that a run is killed in the midst of its slices now and then."""
+PATIENCE_SECONDS = 180.0
+"""For which a request is repeated; on a busy machine a server that is killed again and again is seldom there."""
 Json = dict[str, Any]
 
 
@@ -127,10 +130,13 @@ class Client:
     def ask(self, method: str, path: str, body: Json, key: str) -> Json:
         """The document that is answered in the end."""
         headers = {"Content-Type": "application/json", "Idempotency-Key": key.rjust(22, "-")}
-        for turn in range(2000):
+        until = time.monotonic() + PATIENCE_SECONDS
+        for turn in count():
             alive = [address for address in self.lives.addresses if address]
             if turn:
                 time.sleep(0.02)
+            if time.monotonic() > until:
+                raise AssertionError(f"{method} {path}: no answer")
             if not alive:
                 continue
             self.report.repeated += turn > 0
@@ -145,7 +151,7 @@ class Client:
                 # Only what is worth another try: the run of a server that is no more, or a server on its way out.
                 if document["type"].rpartition("/")[2] not in ("run-in-progress", "store-unavailable", "conflict"):
                     raise AssertionError(f"{method} {path} {body}: {document}")
-        raise AssertionError(f"{method} {path}: no answer")
+        raise AssertionError("counting has no end")
 
     def look_back(self) -> None:
         """Every revision is there, and none but those that were answered."""

@@ -109,7 +109,7 @@ def test_a_strange_host_is_told_which_setting_would_help(client: TestClient) -> 
 
 
 def test_more_requests_than_are_allowed_at_once_are_503(tmp_path: Path) -> None:
-    app = create_app(settings(tmp_path, limit_concurrency=1))
+    app = create_app(settings(tmp_path))
     sent: list[dict[str, object]] = []
 
     async def send(message: object) -> None:
@@ -119,7 +119,7 @@ def test_more_requests_than_are_allowed_at_once_are_503(tmp_path: Path) -> None:
     async def receive() -> dict[str, object]:
         return {"type": "http.request", "body": b""}
 
-    edge = Edge(app, [], 1)
+    edge = Edge([], 1)
     edge.under_way = 1
     scope = {
         "type": "http",
@@ -128,7 +128,7 @@ def test_more_requests_than_are_allowed_at_once_are_503(tmp_path: Path) -> None:
         "headers": [(b"host", b"localhost")],
         "query_string": b"",
     }
-    asyncio.run(edge(scope, receive, send))
+    asyncio.run(edge.around(app)(scope, receive, send))  # type: ignore[arg-type]
     assert sent[0]["status"] == 503
     assert (b"retry-after", b"1") in sent[0]["headers"]  # type: ignore[operator]
     assert b"/problems/overloaded" in sent[1]["body"]  # type: ignore[operator]

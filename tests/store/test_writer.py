@@ -31,21 +31,23 @@ class Recorded:
         return len(self.log)
 
 
-def test_changes_of_one_turn_share_a_transaction_on_the_writers_thread(play: Played) -> None:
+def test_changes_of_one_turn_share_a_transaction(play: Played) -> None:
     async def scenario(store: Store) -> None:
         log: list[tuple[int, str]] = []
         await asyncio.gather(*(store._keeper.writer.submit(Recorded(log)) for _ in range(20)))
         assert len(set(log)) == 1
-        assert log[0][1] == "stepgrad-writer"
+        assert log[0][1] == ("stepgrad-writer" if store._keeper.database.shared else "MainThread")
 
     play(scenario)
 
 
-def test_a_change_alone_is_committed_where_it_stands(file: PlayedOnFile) -> None:
+def test_a_slow_disk_is_waited_for_on_a_thread_of_its_own(file: PlayedOnFile) -> None:
     async def scenario(store: Store) -> None:
-        log: list[tuple[int, str]] = []
-        await store._keeper.writer.submit(Recorded(log))
-        assert log[0][1] == "MainThread"
+        for seconds, thread in ((0.0, "MainThread"), (1.0, "stepgrad-writer")):
+            store._keeper.writer._forcing = seconds
+            log: list[tuple[int, str]] = []
+            await asyncio.gather(*(store._keeper.writer.submit(Recorded(log)) for _ in range(3)))
+            assert {name for _, name in log} == {thread}
 
     file(scenario)
 
@@ -140,7 +142,7 @@ def test_closing_commits_what_waits_and_nothing_later(file: PlayedOnFile) -> Non
         await store.close()
         assert [stored.revision for stored in await asyncio.gather(*steps)] == [1] * 10
         for seconds in (0.0, 1.0):  # on a fast disk, and on one so slow that the writer's thread would have committed
-            store._keeper.writer._seconds = seconds
+            store._keeper.writer._forcing = seconds
             with pytest.raises(StoreUnavailable):
                 await store.create(article())
 
